@@ -1,0 +1,128 @@
+import * as z from "zod/mini"
+import { HostId, RequestId, SourceLabel, SwapEpoch } from "./ids.ts"
+import { Instant } from "./time.ts"
+
+const count = z.nullable(z.int().check(z.nonnegative()))
+const rate = z.nullable(z.number().check(z.nonnegative()))
+const label = z.nullable(z.string())
+
+/**
+ * What the token counts of a row rest on. `timings`: llama.cpp's own, so the engine's `input_tokens` are the
+ * uncached part of the prompt. `usage`: the API's usage object, so they are the whole prompt.
+ */
+export const TokenBasis = z.enum(["timings", "usage", "unknown"])
+export type TokenBasis = z.infer<typeof TokenBasis>
+
+/** What only becomes known after the row: filled once, by a later message with the same identity. */
+const enrichment = {
+  source: z.nullable(SourceLabel),
+  request_id: label,
+  client_ip: label,
+  user_agent: label,
+  session_id: label,
+}
+
+/** Identity of a request row within a host: the store it stood in, its id there, and its time. */
+const identity = {
+  swap_epoch: SwapEpoch,
+  swap_entry_id: z.int().check(z.nonnegative()),
+  ts: Instant,
+}
+
+const measured = {
+  model: z.string(),
+  req_path: label,
+  status_code: z.nullable(z.int()),
+  /** Wall time in ms, queueing and model load included. */
+  duration_ms: rate,
+  cache_tokens: count,
+  /** As the engine gave it: see `token_basis` for what it means. */
+  input_tokens: count,
+  prompt_tokens: count,
+  uncached_tokens: count,
+  token_basis: TokenBasis,
+  output_tokens: count,
+  prompt_tps: rate,
+  gen_tps: rate,
+  draft_tokens: count,
+  draft_accepted: count,
+  error: label,
+  has_capture: z.boolean(),
+}
+
+/**
+ * A finished request as a sidecar saw it. `ts` is the time it ended (the engine gives whole seconds).
+ * `swap_epoch` names an activity store, not a process: it changes only when the row at the last known id is
+ * no longer the same row.
+ */
+export const ObservedRequest = z.object({ ...identity, ...measured, ...enrichment })
+export type ObservedRequest = z.infer<typeof ObservedRequest>
+
+/** Later knowledge about a row that was sent before. Null fields say nothing new. */
+export const RequestEnrichment = z.object({ ...identity, ...enrichment })
+export type RequestEnrichment = z.infer<typeof RequestEnrichment>
+
+/** Data of `.activity`: new rows in the order of the store, then enrichments of earlier rows. */
+export const ActivityData = z.object({
+  rows: z.array(ObservedRequest),
+  enrichments: z.optional(z.array(RequestEnrichment)),
+})
+export type ActivityData = z.infer<typeof ActivityData>
+
+/** A stored request row, as REST and the activity frame give it. Column names of `control_requests`. */
+export const ActivityRow = z.object({
+  id: RequestId,
+  provider_id: HostId,
+  ...identity,
+  ...measured,
+  ...enrichment,
+})
+export type ActivityRow = z.infer<typeof ActivityRow>
+
+/** Rows of one host that were just committed, on `boo.v1.hub.activity.<host>`. `event_at`: when the sidecar sent them. */
+export const CommittedActivity = z.object({
+  provider_id: HostId,
+  rows: z.array(ActivityRow),
+  event_at: z.nullable(Instant),
+})
+export type CommittedActivity = z.infer<typeof CommittedActivity>
+
+/** A request in flight, queued and loading ones included. Headers are redacted. */
+export const InflightRequest = z.object({
+  id: z.string(),
+  started_at: z.nullable(Instant),
+  model: z.string(),
+  req_path: label,
+  method: label,
+  /** `waiting` until the engine sent headers: queued or loading. Null where the engine does not say. */
+  phase: z.nullable(z.enum(["waiting", "answering"])),
+  resp_bytes: z.nullable(z.int()),
+  headers: z.record(z.string(), z.string()),
+  ...enrichment,
+})
+export type InflightRequest = z.infer<typeof InflightRequest>
+
+/** Data of `.inflight`: all requests in flight; null where this engine cannot list them, with their number if it says that. */
+export const InflightData = z.object({
+  requests: z.nullable(z.array(InflightRequest)),
+  total: z.nullable(z.int()),
+})
+export type InflightData = z.infer<typeof InflightData>
+
+/** Aggregates of `GET /activity/stats`, one per source and model. */
+export const ActivityStatsRow = z.object({
+  provider_id: HostId,
+  model: z.string(),
+  source: z.nullable(z.string()),
+  requests: z.int(),
+  errors: z.int(),
+  prompt_tokens: count,
+  cache_tokens: count,
+  output_tokens: count,
+  gen_tps_mean: rate,
+  prompt_tps_mean: rate,
+  duration_ms_mean: rate,
+})
+export type ActivityStatsRow = z.infer<typeof ActivityStatsRow>
+export const ActivityStats = z.object({ from: Instant, to: Instant, rows: z.array(ActivityStatsRow) })
+export type ActivityStats = z.infer<typeof ActivityStats>

@@ -1,0 +1,161 @@
+import * as z from "zod/mini"
+
+interface ErrorSpec {
+  /** HTTP status of a reply that carries this error. */
+  readonly status: number
+  /** Whether the same call may succeed later without being changed. */
+  readonly retryable: boolean
+  /** What happened, to what, and what to do. `{name}` is filled from the error's details. */
+  readonly message: string
+}
+
+/** Every failure the system can answer with, once. `shared/ERRORS.md` is the operator's copy; a test keeps both equal. */
+export const ERRORS = {
+  BAD_REQUEST: { status: 400, retryable: false, message: "{where} is not valid: {problem}" },
+  BAD_CURSOR: {
+    status: 400,
+    retryable: false,
+    message: "cursor is not one this hub gave out: leave it away to start at the newest row",
+  },
+  ORIGIN_REFUSED: {
+    status: 403,
+    retryable: false,
+    message:
+      "Origin {origin} is not this cockpit's own address: open the cockpit at the address it is served from",
+  },
+  HOST_REFUSED: {
+    status: 403,
+    retryable: false,
+    message:
+      "Host {host} is not an address of this hub: use the address it listens on, or name the proxy in BOO_TRUSTED_PROXY",
+  },
+  PROXY_HEADER_REFUSED: {
+    status: 403,
+    retryable: false,
+    message:
+      "{header} came from {address}, which is not in BOO_TRUSTED_PROXY: only the proxy may say who somebody is",
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    retryable: false,
+    message: "A token is needed: send 'Authorization: Bearer <token>'",
+  },
+  JSON_REQUIRED: {
+    status: 415,
+    retryable: false,
+    message: "Writes need content-type application/json, not {contentType}",
+  },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "{method} {path} does not exist: see /api/docs",
+  },
+  HOST_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "No host {host}. Known hosts: {known}",
+  },
+  HOST_EXISTS: { status: 409, retryable: false, message: "Host {host} is registered already" },
+  HOST_OFFLINE: {
+    status: 409,
+    retryable: true,
+    message: "host offline: {host} is {liveness}, so its engine cannot be asked",
+  },
+  HOST_ID_TAKEN: {
+    status: 409,
+    retryable: true,
+    message:
+      "Host id {host} is held by another sidecar ({holder}): give this one its own BOO_HOST_ID, or stop the other",
+  },
+  MODEL_NOT_FOUND: { status: 404, retryable: false, message: "Host {host} has no model {model}" },
+  ENVELOPE_REJECTED: {
+    status: 422,
+    retryable: false,
+    message: "A message on {subject} was rejected: {problem}",
+  },
+  ENVELOPE_VERSION: {
+    status: 422,
+    retryable: false,
+    message: "Envelope version {version} on {subject} is not known here: update the hub or the sidecar",
+  },
+  TOO_LARGE: { status: 413, retryable: false, message: "{what} is larger than {limit}" },
+  DATABASE_DOWN: {
+    status: 503,
+    retryable: true,
+    message: "Postgres does not answer: nothing is lost, hosts spool until it is back",
+  },
+  NATS_DOWN: {
+    status: 503,
+    retryable: true,
+    message: "NATS does not answer: hosts spool, what is shown is the last known state",
+  },
+  INTERNAL: {
+    status: 500,
+    retryable: false,
+    message: "The hub failed: the log has the details under {request_id}",
+  },
+} as const satisfies Record<string, ErrorSpec>
+
+export type ErrorCode = keyof typeof ERRORS
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
+
+export type ErrorDetails = Readonly<Record<string, unknown>>
+
+/** The one error class: a code of the registry, the details that fill its message, and what caused it. */
+export class BooError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, cause?: unknown) {
+    super(fillMessage(ERRORS[code].message, details), cause === undefined ? undefined : { cause })
+    this.name = "BooError"
+    this.code = code
+    this.details = details
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable
+  }
+}
+
+/** Body of every HTTP error reply. `origin` says who failed. */
+export const ErrorBody = z.object({
+  error: z.string(),
+  code: z.string(),
+  origin: z.enum(["hub", "engine", "host"]),
+  details: z.optional(z.record(z.string(), z.unknown())),
+  requiresConfirmation: z.optional(z.boolean()),
+})
+export type ErrorBody = z.infer<typeof ErrorBody>
+
+/** Reply to a bad request on NATS. */
+export const NatsErrorReply = z.object({
+  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }),
+})
+export type NatsErrorReply = z.infer<typeof NatsErrorReply>
+
+export function toErrorBody(error: BooError): ErrorBody {
+  return {
+    error: error.message,
+    code: error.code,
+    origin: "hub",
+    ...(Object.keys(error.details).length > 0 ? { details: error.details } : {}),
+  }
+}
+
+export function toNatsError(error: BooError): NatsErrorReply {
+  return { error: { code: error.code, message: error.message, retryable: error.retryable } }
+}
+
+function fillMessage(template: string, details: ErrorDetails): string {
+  return template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = details[name]
+    if (value === undefined) return whole
+    if (Array.isArray(value)) return value.length > 0 ? value.join(", ") : "none"
+    return typeof value === "string" ? value : JSON.stringify(value)
+  })
+}
