@@ -79,7 +79,7 @@ export const ActivityRow = z.object({
 })
 export type ActivityRow = z.infer<typeof ActivityRow>
 
-/** Rows of one host that were just committed, on `boo.v1.hub.activity.<host>`. `event_at`: when the sidecar sent them. */
+/** Rows of one host that were just committed, as the hub announces them. `event_at`: when the sidecar sent them. */
 export const CommittedActivity = z.object({
   provider_id: HostId,
   rows: z.array(ActivityRow),

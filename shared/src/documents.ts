@@ -5,7 +5,7 @@ import { FleetSnapshot } from "./fleet.ts"
 import { ClientFrame, Frame } from "./frames.ts"
 import { CommittedActivity } from "./activity.ts"
 import { ResumeReply, ResumeRequest } from "./resume.ts"
-import { EVENT_KINDS, isDurable, STREAMS } from "./subjects.ts"
+import { EVENT_KINDS, isDurable, STREAMS, subjects } from "./subjects.ts"
 import type { EventKind } from "./subjects.ts"
 
 /** A zod schema as JSON Schema (draft 2020-12), as it stands on the wire. */
@@ -51,7 +51,7 @@ export function asyncApiDocument(): Record<string, unknown> {
     EVENT_KINDS.map((kind) => [
       kind,
       {
-        address: `boo.v1.evt.{host}.${kind}`,
+        address: subjects.eventsOfKind(kind).replace("*", "{host}"),
         summary: SUMMARIES[kind],
         description: isDurable(kind) ? `Stored in JetStream ${streamOf(kind)}` : "Core NATS only",
         parameters: { host: { description: "Host id, also called provider id" } },

@@ -64,7 +64,7 @@ export type EnvelopeParse =
 const Versioned = z.object({ v: z.unknown() })
 
 /**
- * Reads one message of `boo.v1.evt.<host>.<kind>`. Refuses: text that is no JSON, a version this build does not
+ * Reads one message of an event subject. Refuses: text that is no JSON, a version this build does not
  * know, a shape that does not fit, and an envelope whose host or kind is not its subject's.
  */
 export function parseEnvelope(text: string, subject: { host: HostId; kind: EventKind }): EnvelopeParse {

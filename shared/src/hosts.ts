@@ -81,7 +81,7 @@ export const PresenceData = z.object({
 })
 export type PresenceData = z.infer<typeof PresenceData>
 
-/** Told on `boo.v1.cmd.<host>.refused.<instance>`: another sidecar holds this host id. */
+/** Told to the refused instance: another sidecar holds this host id. */
 export const RefusedData = z.object({
   v: z.literal(1),
   holder: z.string(),

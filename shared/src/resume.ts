@@ -2,7 +2,7 @@ import * as z from "zod/mini"
 import { InstanceId, SwapEpoch } from "./ids.ts"
 import { Instant } from "./time.ts"
 
-/** `boo.v1.ask.<host>.resume`: a sidecar without a cursor asks what history the hub already has of its host. */
+/** A sidecar without a cursor asks what history the hub already has of its host. */
 export const ResumeRequest = z.object({ v: z.literal(1), instance: InstanceId })
 export type ResumeRequest = z.infer<typeof ResumeRequest>
 
