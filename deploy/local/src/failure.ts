@@ -14,5 +14,9 @@ export function codeOf(error: unknown): string | null {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // `fetch failed` and its like keep the reason in their cause.
+  return error.cause instanceof Error && !error.message.includes(error.cause.message)
+    ? `${error.message} (${error.cause.message || codeOf(error.cause) || "no reason given"})`
+    : error.message
 }

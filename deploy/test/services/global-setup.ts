@@ -8,13 +8,12 @@ import { findNatsServer } from "../../local/src/services/nats-binary.ts"
 import { startNatsServer } from "../../local/src/services/nats-server.ts"
 import type { NatsServer } from "../../local/src/services/nats-server.ts"
 import { startPostgres } from "../../local/src/services/postgres.ts"
-import type {} from "./provided.ts"
 
 /** One Postgres and one nats-server for a whole run, in a folder that goes with it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "boocontrol-test-"))
-  const guard = startGuard()
   const binary = await findNatsServer({ dataDir: toolFolder(), onProgress: (line) => console.error(line) })
+  const guard = startGuard()
   const [database, nats] = await Promise.all([
     startPostgres({ dataDir: folder, guard, throwaway: true }),
     sharedNats({ folder, binary, guard }),

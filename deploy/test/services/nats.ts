@@ -7,7 +7,6 @@ import { natsAuth } from "../../local/src/services/nats-auth.ts"
 import type { NatsAuth } from "../../local/src/services/nats-auth.ts"
 import { startNatsServer } from "../../local/src/services/nats-server.ts"
 import type { NatsServer } from "../../local/src/services/nats-server.ts"
-import type {} from "./provided.ts"
 
 export interface TestNatsOptions {
   /** Default: any free one, kept over `restart`. */

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto"
 import postgres from "postgres"
 import type { Sql } from "postgres"
 import { afterAll, inject } from "vitest"
-import type {} from "./provided.ts"
 
 export interface TestDatabase {
   url: string

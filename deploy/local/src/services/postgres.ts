@@ -2,15 +2,18 @@ import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
 import postgres from "postgres"
 import { openTo, ownedFolder, readIfThere, writeSecret } from "../data-folder.ts"
 import type { Account } from "../data-folder.ts"
 import { codeOf, StartFailure } from "../failure.ts"
 import { freePort } from "../free-port.ts"
-import { describeExit, STAGE, startChild } from "../processes/child.ts"
+import { STAGE } from "../processes/child.ts"
 import type { Child } from "../processes/child.ts"
 import type { Guard } from "../processes/guard.ts"
 import { openLogFile } from "../processes/log-file.ts"
+import { startServer } from "../processes/server.ts"
+import type { ServerStart } from "../processes/server.ts"
 import { POSTGRES_ACCOUNT, postgresAccount } from "./postgres-account.ts"
 import { findPostgresBinaries } from "./postgres-binaries.ts"
 import type { PostgresBinaries } from "./postgres-binaries.ts"
@@ -31,6 +34,11 @@ export interface RunningService {
 const USER = "boocontrol"
 const DATABASE = "boocontrol"
 const READY = "database system is ready to accept connections"
+
+// Another program took the port since it was found free; sessions of a killed server have not noticed yet.
+const PASSING = ["Address already in use", "shared memory block"]
+const ATTEMPTS = 8
+const RETRY_MS = 250
 
 // For a workstation that has other work to do: a small cache, no replication, one connection pool or two.
 const SETTINGS = {
@@ -86,7 +94,7 @@ function initialise({ home, cluster, binaries, account }: Cluster): void {
     "--locale=C",
     "--no-sync",
   ]
-  const how = { encoding: "utf8", env: quietEnvironment(), cwd: home, ...(account ?? {}) } as const
+  const how = { encoding: "utf8", env: quietEnvironment(), cwd: home, ...account } as const
   const result = spawnSync(binaries.initdb, args, how)
   if (result.status !== 0)
     throw new StartFailure(
@@ -108,13 +116,23 @@ function refuseOtherVersion(cluster: string, { major }: PostgresBinaries): void 
 async function listen(options: PostgresOptions, cluster: Cluster): Promise<{ child: Child; port: number }> {
   const portFile = join(cluster.home, "port")
   const kept = Number(readIfThere(portFile) ?? Number.NaN)
-  const port = await freePort("127.0.0.1", Number.isInteger(kept) ? kept : null)
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort("127.0.0.1", Number.isInteger(kept) ? kept : null)
+    const started = await startOn(port, options, cluster)
+    if (started.kind === "ready") {
+      writeFileSync(portFile, String(port))
+      return { child: started.child, port }
+    }
+    const passing = started.lines.some((line) => PASSING.some((words) => line.includes(words)))
+    if (!passing || attempt === ATTEMPTS) throw started.failure
+    await delay(RETRY_MS)
+  }
+}
+
+function startOn(port: number, options: PostgresOptions, cluster: Cluster): Promise<ServerStart> {
   const settings = { ...SETTINGS, ...(options.throwaway === true ? THROWAWAY : {}), port: String(port) }
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
-  const lines: string[] = []
-  const { promise: ready, resolve: said } = Promise.withResolvers<"ready">()
-  const log = openLogFile(join(options.dataDir, "logs", "postgres.log"))
-  const child = startChild({
+  const server = {
     name: "postgres",
     file: cluster.binaries.postgres,
     args: ["-D", cluster.cluster, ...flags],
@@ -122,23 +140,13 @@ async function listen(options: PostgresOptions, cluster: Cluster): Promise<{ chi
     env: quietEnvironment(),
     stage: STAGE.postgres,
     guard: options.guard,
-    log,
+    log: openLogFile(join(options.dataDir, "logs", "postgres.log")),
     // SIGINT is its fast shutdown: sessions are ended, everything is written.
     signal: "SIGINT",
     killAfterMs: 10_000,
-    onLine: (line) => {
-      if (lines.length < 40) lines.push(line)
-      if (line.includes(READY)) said("ready")
-    },
-    ...(cluster.account ?? {}),
-  })
-  const outcome = await Promise.race([ready, child.exited])
-  if (outcome !== "ready")
-    throw new StartFailure(
-      `Postgres ${describeExit(outcome)}: ${lines.slice(-5).join("\n")}\n(see ${log.path})`,
-    )
-  writeFileSync(portFile, String(port))
-  return { child, port }
+    ...cluster.account,
+  } as const
+  return startServer(server, (line) => line.includes(READY))
 }
 
 async function ensureDatabase(at: (database: string) => string): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { readIfThere } from "../data-folder.ts"
 import { endProcesses } from "../processes/ending.ts"
@@ -10,12 +10,17 @@ import { identify, isRunning } from "../processes/identity.ts"
  */
 export async function clearStalePostmaster(cluster: string): Promise<void> {
   const file = join(cluster, "postmaster.pid")
-  const pid = Number(readIfThere(file)?.split("\n")[0] ?? Number.NaN)
-  if (!Number.isInteger(pid) || pid <= 0) return
+  const content = readIfThere(file)
+  const pid = Number(content?.split("\n")[0] ?? Number.NaN)
+  if (content === null || !Number.isInteger(pid) || pid <= 0) return
   const holder = identify(pid)
-  if (isRunning(holder) && commandLine(pid)?.includes(cluster) === true)
+  if (!isRunning(holder)) return
+  const command = commandLine(pid)
+  if (command?.includes(cluster) === true)
     await endProcesses([{ ...holder, name: "postgres", stage: 0, signal: "SIGINT", killAfterMs: 10_000 }])
-  else if (commandLine(pid) !== null || !isRunning(holder)) rmSync(file, { force: true })
+  // Postgres takes its parent's pid for a stale one, and still checks the shared memory that the file names: without
+  // the file it would start beside sessions that outlived their server.
+  else if (command !== null) writeFileSync(file, content.replace(/^\d+/, String(process.pid)))
 }
 
 /** Null where the platform does not say: then the file stays, and Postgres judges for itself. */
