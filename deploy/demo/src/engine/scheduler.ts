@@ -1,0 +1,136 @@
+import type { HostScenario } from "../scenario.ts"
+import type { ModelProcess } from "./process.ts"
+
+/** llama-swap's own limit for a model whose configuration names none. */
+const DEFAULT_CONCURRENCY_LIMIT = 10
+
+export type Admission =
+  { kind: "serve" } | { kind: "too-many" } | { kind: "aborted" } | { kind: "failed"; cause: string }
+
+interface Waiter {
+  process: ModelProcess
+  settle: (admission: Admission) => void
+}
+
+export interface Scheduler {
+  /** Waits until the model is ready; a start and the evictions it needs happen on the way. */
+  acquire(process: ModelProcess, signal: AbortSignal): Promise<Admission>
+  release(process: ModelProcess): void
+  /** A process changed its state: whoever waits may go on, or has failed. */
+  onState(process: ModelProcess, failure: string | null): void
+  waiting(process: ModelProcess): number
+  failAll(cause: string): void
+}
+
+/**
+ * First in, first out, with llama-swap's exceptions: a ready model is served at once, requests for one starting
+ * model share its start, and a swap that would evict a busy model waits until that one is idle.
+ */
+export function createScheduler(
+  processes: ReadonlyMap<string, ModelProcess>,
+  groups: HostScenario["groups"],
+): Scheduler {
+  let queue: Waiter[] = []
+  const admitted = new Map<ModelProcess, number>()
+
+  function evictionsFor(target: ModelProcess): ModelProcess[] {
+    const home = groupOf(target.model.id, groups)
+    return [...processes.values()].filter((other) => {
+      if (other === target || other.state === "stopped") return false
+      const group = groupOf(other.model.id, groups)
+      return group.id === home.id ? home.swap : home.exclusive && !group.persistent
+    })
+  }
+
+  function countOf(process: ModelProcess) {
+    return admitted.get(process) ?? 0
+  }
+
+  function drain() {
+    const remaining: Waiter[] = []
+    const reserved = new Set<ModelProcess>()
+    for (const waiter of queue) {
+      const { process } = waiter
+      if (process.state === "ready" && !reserved.has(process)) {
+        waiter.settle({ kind: "serve" })
+        continue
+      }
+      remaining.push(waiter)
+      if (process.state !== "stopped") continue
+      const evicted = evictionsFor(process)
+      const free = evicted.every(
+        (other) =>
+          other.serving.size === 0 &&
+          other.state !== "starting" &&
+          countOf(other) === waitingFor(other, queue),
+      )
+      if (!free) continue
+      for (const other of evicted) {
+        reserved.add(other)
+        other.stop()
+      }
+      if (evicted.every((other) => other.state === "stopped")) process.start()
+    }
+    queue = queue.filter((waiter) => remaining.includes(waiter))
+  }
+
+  return {
+    acquire(process, signal) {
+      const limit = process.model.concurrency_limit || DEFAULT_CONCURRENCY_LIMIT
+      if (countOf(process) >= limit) return Promise.resolve({ kind: "too-many" })
+      admitted.set(process, countOf(process) + 1)
+      return new Promise((resolve) => {
+        const waiter: Waiter = {
+          process,
+          settle(admission) {
+            signal.removeEventListener("abort", onAbort)
+            if (admission.kind !== "serve") admitted.set(process, countOf(process) - 1)
+            resolve(admission)
+          },
+        }
+        function onAbort() {
+          queue = queue.filter((other) => other !== waiter)
+          waiter.settle({ kind: "aborted" })
+        }
+        if (signal.aborted) return onAbort()
+        signal.addEventListener("abort", onAbort, { once: true })
+        queue.push(waiter)
+        drain()
+      })
+    },
+    release(process) {
+      admitted.set(process, countOf(process) - 1)
+      drain()
+    },
+    onState(process, failure) {
+      if (failure !== null) {
+        const failed = queue.filter((waiter) => waiter.process === process)
+        queue = queue.filter((waiter) => waiter.process !== process)
+        for (const waiter of failed) waiter.settle({ kind: "failed", cause: failure })
+      }
+      drain()
+    },
+    waiting: (process) => waitingFor(process, queue),
+    failAll(cause) {
+      const failed = queue
+      queue = []
+      for (const waiter of failed) waiter.settle({ kind: "failed", cause })
+    },
+  }
+}
+
+function waitingFor(process: ModelProcess, queue: readonly Waiter[]): number {
+  return queue.filter((waiter) => waiter.process === process).length
+}
+
+function groupOf(modelId: string, groups: HostScenario["groups"]) {
+  return (
+    groups.find((group) => group.members.includes(modelId)) ?? {
+      id: "(default)",
+      swap: true,
+      exclusive: true,
+      persistent: false,
+      members: [],
+    }
+  )
+}

@@ -1,0 +1,177 @@
+import { type Clock, wait } from "../clock.ts"
+import type { Random } from "../random.ts"
+import type { ModelScenario } from "../scenario.ts"
+import { createLoadMeter, type LoadMeter } from "./load-meter.ts"
+import { chooseSlot, createSlots, type Prompt, reusable, type Slot } from "./slots.ts"
+import { type Measured, timingsOf } from "./timings.ts"
+
+/** Tokenising, sampling and HTTP before the first token, whatever the prompt. */
+const OVERHEAD_MS = 9
+/** How much slower one sequence decodes for every further one in the batch. */
+const BATCH_PENALTY = 0.32
+
+export interface Task {
+  prompt: Prompt
+  outputTokens: number
+  cachePrompt: boolean
+  /** How often progress is worth hearing about. */
+  tickMs: number
+}
+
+export interface TaskEvents {
+  signal: AbortSignal
+  onPromptDone(): void
+  /** Called with the number of tokens so far. */
+  onTokens(count: number): void
+}
+
+export type TaskResult = { kind: "done"; measured: Measured } | { kind: "aborted" }
+
+/** One llama-server process: slots, prompt cache, and work that takes as long as its speed says. */
+export interface LlamaServer {
+  readonly model: ModelScenario
+  readonly meter: LoadMeter
+  readonly slots: readonly Slot[]
+  run(task: Task, events: TaskEvents): Promise<TaskResult>
+  /** A newly started process knows nothing of earlier prompts. */
+  reset(): void
+}
+
+export interface LlamaServerParts {
+  model: ModelScenario
+  clock: Clock
+  random: Random
+  log: (line: string) => void
+}
+
+export function createLlamaServer({ model, clock, random, log }: LlamaServerParts): LlamaServer {
+  const meter = createLoadMeter(clock.now)
+  let slots = createSlots(model.slots)
+  let waiting: (() => void)[] = []
+  let nextTask = 0
+
+  async function takeSlot(prompt: Prompt, signal: AbortSignal): Promise<Slot | null> {
+    for (;;) {
+      if (signal.aborted) return null
+      const slot = chooseSlot(slots, prompt, random)
+      if (slot) return slot
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve)
+        signal.addEventListener("abort", () => resolve(), { once: true })
+      })
+    }
+  }
+
+  function freeSlot(slot: Slot) {
+    slot.busy = false
+    const woken = waiting
+    waiting = []
+    for (const wake of woken) wake()
+  }
+
+  async function prefill(slot: Slot, task: Task, signal: AbortSignal) {
+    const cacheN = task.cachePrompt ? reusable(slot, task.prompt) : 0
+    const promptN = Math.max(1, task.prompt.tokens - cacheN)
+    const promptMs = OVERHEAD_MS + (1000 * promptN) / (model.prefill_tps * random.noise(0.06))
+    meter.begin("prefill")
+    const finished = await wait(clock, promptMs, signal)
+    meter.end("prefill")
+    return { finished, cacheN, promptN, promptMs }
+  }
+
+  async function decode(slot: Slot, task: Task, events: TaskEvents) {
+    const others = slots.filter((other) => other.busy).length - 1
+    const perSecond = (model.decode_tps * random.noise(0.05)) / (1 + BATCH_PENALTY * Math.max(0, others))
+    const totalMs = (1000 * task.outputTokens) / perSecond
+    const startedAt = clock.now()
+    meter.begin("decode")
+    slot.decoded = 0
+    let finished = true
+    while (finished && slot.decoded < task.outputTokens) {
+      const leftMs = totalMs - (clock.now() - startedAt)
+      finished = await wait(clock, Math.max(1, Math.min(task.tickMs, leftMs)), events.signal)
+      const due = Math.floor(((clock.now() - startedAt) * perSecond) / 1000 + 1e-6)
+      const count = leftMs <= task.tickMs ? task.outputTokens : Math.min(due, task.outputTokens)
+      if (finished && count > slot.decoded) {
+        slot.decoded = count
+        events.onTokens(count)
+      }
+    }
+    meter.end("decode")
+    return { finished, predictedMs: totalMs }
+  }
+
+  async function run(task: Task, events: TaskEvents): Promise<TaskResult> {
+    const slot = await takeSlot(task.prompt, events.signal)
+    if (!slot) return { kind: "aborted" }
+    const taskId = nextTask
+    nextTask += task.outputTokens + 2
+    slot.busy = true
+    slot.task = taskId
+    slot.promptTokens = task.prompt.tokens
+    const tag = `id ${String(slot.id).padStart(2)} | task ${taskId} |`
+    log(`slot launch_slot_: ${tag} processing task\n`)
+    try {
+      const prompt = await prefill(slot, task, events.signal)
+      if (!prompt.finished) {
+        log(`srv          stop: cancel task, id_task = ${taskId}\n`)
+        return { kind: "aborted" }
+      }
+      slot.prompt = task.prompt
+      slot.cachedTokens = task.prompt.tokens
+      events.onPromptDone()
+      const generated = await decode(slot, task, events)
+      slot.cachedTokens += slot.decoded
+      if (!generated.finished) {
+        log(`srv          stop: cancel task, id_task = ${taskId}\n`)
+        return { kind: "aborted" }
+      }
+      const measured: Measured = {
+        cacheN: prompt.cacheN,
+        promptN: prompt.promptN,
+        promptMs: prompt.promptMs,
+        predictedN: task.outputTokens,
+        predictedMs: generated.predictedMs,
+        draft: draftOf(model, task.outputTokens),
+      }
+      log(timingLines(tag, measured))
+      return { kind: "done", measured }
+    } finally {
+      freeSlot(slot)
+    }
+  }
+
+  return {
+    model,
+    meter,
+    get slots() {
+      return slots
+    },
+    run,
+    reset() {
+      slots = createSlots(model.slots)
+      nextTask = 0
+    },
+  }
+}
+
+function draftOf(model: ModelScenario, outputTokens: number) {
+  if (model.draft_acceptance === null) return null
+  const accepted = Math.floor(outputTokens * model.draft_acceptance * 0.7)
+  return { drafted: Math.ceil(accepted / Math.max(0.05, model.draft_acceptance)), accepted }
+}
+
+function timingLines(tag: string, measured: Measured): string {
+  const timings = timingsOf(measured)
+  const total = measured.promptMs + measured.predictedMs
+  const ms = (value: number) => value.toFixed(2).padStart(11)
+  const speed = (value: number) => value.toFixed(2).padStart(8)
+  return [
+    `slot print_timing: ${tag} `,
+    `prompt eval time = ${ms(measured.promptMs)} ms / ${String(measured.promptN).padStart(5)} tokens (${speed(timings.prompt_per_token_ms)} ms per token, ${speed(timings.prompt_per_second)} tokens per second)`,
+    `       eval time = ${ms(measured.predictedMs)} ms / ${String(measured.predictedN).padStart(5)} tokens (${speed(timings.predicted_per_token_ms)} ms per token, ${speed(timings.predicted_per_second)} tokens per second)`,
+    `      total time = ${ms(total)} ms / ${String(measured.promptN + measured.predictedN).padStart(5)} tokens`,
+    `slot      release: ${tag} stop processing: n_tokens = ${measured.cacheN + measured.promptN + measured.predictedN}, truncated = 0`,
+    "",
+  ].join("\n")
+}
