@@ -57,7 +57,7 @@ function toModelRequest(request: SimulatedRequest): ModelRequest {
     model: request.model,
     ...(stream ? { stream } : {}),
     ...(stream && request.includeUsage ? { stream_options: { include_usage: true } } : {}),
-    messages: [{ role: "user", content: `${request.session ?? request.source ?? "hello"}` }],
+    messages: [{ role: "user", content: request.session ?? request.source ?? "hello" }],
   }
   return {
     method: "POST",

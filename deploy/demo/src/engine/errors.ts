@@ -14,7 +14,7 @@ const KINDS: Record<number, { type: string; code: string }> = {
 
 /** llama-swap's own refusal: `error` is a string up to v250 and an object after it. */
 export function errorBody(edition: Edition, status: number, message: string): unknown {
-  if (!edition.afterV250) return { src: "llama-swap", error: message }
+  if (!edition.afterV250) return { error: message, src: "llama-swap" }
   const { type, code } = KINDS[status] ?? { type: "server_error", code: "internal_error" }
   return { src: "llama-swap", error: { message, type, param: null, code } }
 }

@@ -8,14 +8,14 @@ import { rowsWithCaptures } from "./frames.ts"
 import { goJson } from "./go-json.ts"
 import { prometheusText } from "./prometheus.ts"
 
-function refuseWith(engine: Engine, exchange: Exchange, status: number, message: string) {
+function refuseWith(engine: Engine, exchange: Exchange, [status, message]: [number, string]) {
   refuse(exchange.reply, engine.edition, { status, message, accept: exchange.headers["accept"] ?? "" })
 }
 
 export function handleActivity(engine: Engine, exchange: Exchange) {
   const outcome = queryActivity(rowsWithCaptures(engine), exchange.query, engine.edition.afterV250)
   if (outcome.ok) exchange.json(200, outcome.page)
-  else refuseWith(engine, exchange, 400, outcome.message)
+  else refuseWith(engine, exchange, [400, outcome.message])
 }
 
 export function handleStats(engine: Engine, exchange: Exchange) {
@@ -31,7 +31,7 @@ export function handlePerformance(engine: Engine, exchange: Exchange) {
   if (!engine.scenario.performance.enabled) return exchange.json(503, { enabled: false })
   const page = engine.performance.page(exchange.query.get("after"))
   if (page) exchange.json(200, { enabled: true, ...page })
-  else refuseWith(engine, exchange, 400, "invalid 'after' timestamp, use RFC3339 format")
+  else refuseWith(engine, exchange, [400, "invalid 'after' timestamp, use RFC3339 format"])
 }
 
 export function handlePrometheus(engine: Engine, exchange: Exchange) {
@@ -42,15 +42,15 @@ export function handlePrometheus(engine: Engine, exchange: Exchange) {
 }
 
 export function handleCapture(engine: Engine, exchange: Exchange, id: string) {
-  if (!/^[+-]?\d+$/.test(id)) return refuseWith(engine, exchange, 400, "invalid capture ID")
+  if (!/^[+-]?\d+$/.test(id)) return refuseWith(engine, exchange, [400, "invalid capture ID"])
   const capture = engine.captures.get(Number(id))
-  if (!capture) return refuseWith(engine, exchange, 404, "capture not found")
+  if (!capture) return refuseWith(engine, exchange, [404, "capture not found"])
   exchange.text(200, goJson(capture), { "Content-Type": "application/json" })
 }
 
 export function handleCancel(engine: Engine, exchange: Exchange, id: string) {
   if (engine.inflight.cancel(id)) exchange.json(200, { msg: "ok" })
-  else refuseWith(engine, exchange, 404, "inflight request not found")
+  else refuseWith(engine, exchange, [404, "inflight request not found"])
 }
 
 export async function handleUnloadAll(engine: Engine, exchange: Exchange) {
@@ -61,7 +61,7 @@ export async function handleUnloadAll(engine: Engine, exchange: Exchange) {
 
 export async function handleUnloadModel(engine: Engine, exchange: Exchange, name: string) {
   const model = engine.resolve(name)
-  if (!model) return refuseWith(engine, exchange, 404, "model not found")
+  if (!model) return refuseWith(engine, exchange, [404, "model not found"])
   await engine.unload([model])
   exchange.text(200, "OK", { "Content-Type": "text/plain; charset=utf-8" })
 }
@@ -87,15 +87,16 @@ export async function handleActiveProfile(engine: Engine, exchange: Exchange) {
   try {
     const parsed: unknown = JSON.parse(await exchange.body())
     if (typeof parsed !== "object" || parsed === null) throw new Error("not an object")
-    if (!("name" in parsed)) return refuseWith(engine, exchange, 400, "profile name is required")
+    if (!("name" in parsed)) return refuseWith(engine, exchange, [400, "profile name is required"])
     name = parsed.name
   } catch {
-    return refuseWith(engine, exchange, 400, "invalid profile request")
+    return refuseWith(engine, exchange, [400, "invalid profile request"])
   }
   if (name !== null && typeof name !== "string") {
-    return refuseWith(engine, exchange, 400, "profile name must be a string or null")
+    return refuseWith(engine, exchange, [400, "profile name must be a string or null"])
   }
-  if (!engine.setProfile(name || null)) return refuseWith(engine, exchange, 404, `profile not found: ${name}`)
+  if (!engine.setProfile(name || null))
+    return refuseWith(engine, exchange, [404, `profile "${name}" not found`])
   exchange.json(200, { active: engine.profile() })
 }
 
@@ -108,7 +109,7 @@ export function handleLogs(engine: Engine, exchange: Exchange) {
 export function handleLogStream(engine: Engine, exchange: Exchange, name: string) {
   const monitor = monitorNamed(engine, name)
   if (!monitor) {
-    return refuseWith(engine, exchange, 400, "invalid logger. Use 'proxy', 'upstream' or a model's ID")
+    return refuseWith(engine, exchange, [400, "invalid logger. Use 'proxy', 'upstream' or a model's ID"])
   }
   const { response } = exchange
   response.writeHead(200, {

@@ -21,6 +21,11 @@ export interface ServeParts {
   created: number
 }
 
+interface Answer {
+  parts: ServeParts
+  shape: Shape
+}
+
 interface Shape {
   chat: boolean
   id: string
@@ -40,6 +45,7 @@ export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
     chat: request.path.endsWith("/chat/completions"),
     id: `chatcmpl-${seed.toString(36)}${parts.created.toString(36)}`,
   }
+  const answer = { parts, shape }
   const outputTokens = outputTokensOf(request)
   let sent = 0
   if (streams) reply.head(200, { "Content-Type": "text/event-stream", Server: "llama.cpp" })
@@ -54,14 +60,13 @@ export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
     {
       signal,
       onPromptDone() {
-        if (streams && shape.chat)
-          reply.write(event(chunk(parts, shape, { role: "assistant", content: null })))
+        if (streams && shape.chat) reply.write(event(chunk(answer, { role: "assistant", content: null })))
       },
       onTokens(count) {
         if (!streams) return
         if (reply.reads) {
           for (let index = sent; index < count; index++) {
-            reply.write(event(chunk(parts, shape, { content: wordAt(seed, index) })))
+            reply.write(event(chunk(answer, { content: wordAt(seed, index) })))
           }
         } else reply.count((count - sent) * CHUNK_BYTES)
         sent = count
@@ -73,16 +78,16 @@ export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
   const report = reportOf(server, measured)
   if (streams) {
     const includeUsage = request.body.stream_options?.include_usage === true
-    const last = chunk(parts, shape, {}, finishReason(request, outputTokens))
+    const last = chunk(answer, {}, finishReason(request, outputTokens))
     reply.write(event({ ...last, ...(includeUsage ? {} : report.timings) }))
-    if (includeUsage) reply.write(event({ ...chunk(parts, shape, null), ...report.usage, ...report.timings }))
+    if (includeUsage) reply.write(event({ ...chunk(answer, null), ...report.usage, ...report.timings }))
     reply.write("data: [DONE]\n\n")
     reply.end()
   } else {
     const text = reply.reads ? words(seed, outputTokens) : ""
     if (!reply.reads) reply.count(outputTokens * 5)
     sendJson(reply, 200, {
-      ...whole(parts, shape, text, finishReason(request, outputTokens)),
+      ...whole(answer, text, finishReason(request, outputTokens)),
       ...report.usage,
       ...report.timings,
     })
@@ -105,7 +110,7 @@ function finishReason(request: ModelRequest, outputTokens: number) {
 
 type Delta = { role?: string; content?: string | null } | null
 
-function chunk(parts: ServeParts, shape: Shape, delta: Delta, finish: string | null = null) {
+function chunk({ parts, shape }: Answer, delta: Delta, finish: string | null = null) {
   const choice = shape.chat
     ? { finish_reason: finish, index: 0, delta }
     : { text: delta?.content ?? "", index: 0, logprobs: null, finish_reason: finish }
@@ -119,7 +124,7 @@ function chunk(parts: ServeParts, shape: Shape, delta: Delta, finish: string | n
   }
 }
 
-function whole(parts: ServeParts, shape: Shape, text: string, finish: string) {
+function whole({ parts, shape }: Answer, text: string, finish: string) {
   const choice = shape.chat
     ? { finish_reason: finish, index: 0, message: { role: "assistant", content: text } }
     : { text, index: 0, logprobs: null, finish_reason: finish }

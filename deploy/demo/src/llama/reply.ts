@@ -50,13 +50,8 @@ export function createSilentReply(keepText = false): Collected {
   }
 }
 
-export function sendJson(
-  reply: Reply,
-  status: number,
-  value: unknown,
-  contentType = "application/json; charset=utf-8",
-) {
-  reply.head(status, { "Content-Type": contentType })
+export function sendJson(reply: Reply, status: number, value: unknown) {
+  reply.head(status, { "Content-Type": "application/json; charset=utf-8", Server: "llama.cpp" })
   reply.write(JSON.stringify(value))
   reply.end()
 }
