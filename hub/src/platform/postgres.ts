@@ -89,20 +89,22 @@ export function sqlStateOf(error: unknown): string | null {
   return error instanceof postgres.PostgresError ? error.code : null
 }
 
-// Connection lost (08), resources (53), operator intervention such as a shutdown (57), system error (58),
-// deadlock and serialisation (40): the same statement may work later. Everything else is about the data.
-const TRANSIENT = /^(08|40|53|57|58|25006)/
+// Data exceptions (22), violated constraints (23), and values too large for an index or row (54).
+const ABOUT_DATA = /^(22|23|54)/
 
-/** Whether the same statement may succeed later without being changed. */
-export function isTransient(error: unknown): boolean {
+/**
+ * Whether the statement failed because of what it was given, so that it will fail again. Everything else Postgres
+ * or the connection reports (gone, restarting, full, a missing right or table) may be mended from outside. An error
+ * that has nothing to do with Postgres comes from our own code, which will do the same again.
+ */
+export function isAboutData(error: unknown): boolean {
   const state = sqlStateOf(error)
-  return state === null ? isConnectionError(error) : TRANSIENT.test(state)
+  return state === null ? !isConnectionError(error) : ABOUT_DATA.test(state)
 }
+
+const CONNECTION_CODE = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EHOST|ENET|EADDR|SASL)/
 
 function isConnectionError(error: unknown): boolean {
   if (typeof error !== "object" || error === null || !("code" in error)) return false
-  return (
-    typeof error.code === "string" &&
-    /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EHOST|ENET)/.test(error.code)
-  )
+  return typeof error.code === "string" && CONNECTION_CODE.test(error.code)
 }

@@ -1,0 +1,111 @@
+import type { ActivityRow, ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { Instant } from "@boocontrol/shared/time"
+import { requestIdOf } from "./request-id.ts"
+import type { RequestIdentity } from "./request-id.ts"
+
+/** What is filled once and never changed after. */
+export const ENRICHMENT_COLUMNS = ["source", "request_id", "client_ip", "user_agent", "session_id"] as const
+type Enrichment = Pick<ActivityRow, (typeof ENRICHMENT_COLUMNS)[number]>
+
+/** An enrichment of a row that came earlier; `envelope` is the index of the message that brought it. */
+export type LooseEnrichment = RequestIdentity & Enrichment & { envelope: number }
+
+export interface ActivityBatch {
+  rows: ActivityRow[]
+  /** For rows that are not in this batch. */
+  enrichments: LooseEnrichment[]
+  /** When the newest message of each host was sent. */
+  eventAt: ReadonlyMap<HostId, Instant>
+}
+
+/**
+ * Makes one batch of several messages: each row once, with all that these messages know of it, in the order of its
+ * first appearance.
+ */
+export function foldBatch(envelopes: readonly Envelope<"activity">[]): ActivityBatch {
+  const rows = new Map<string, ActivityRow>()
+  const sameRows = new Map<string, ActivityRow>()
+  const enrichments = new Map<string, LooseEnrichment>()
+  const eventAt = new Map<HostId, Instant>()
+
+  for (const { host, at, data } of envelopes) {
+    const known = eventAt.get(host)
+    if (known === undefined || known < at) eventAt.set(host, at)
+    for (const observed of data.rows) {
+      const row = rowOf(host, observed)
+      const first = rows.get(identityKey(row)) ?? sameRows.get(contentKey(row))
+      rows.set(identityKey(row), first ?? row)
+      if (first) fill(first, row)
+      else sameRows.set(contentKey(row), row)
+    }
+  }
+  for (const [index, { host, data }] of envelopes.entries()) {
+    for (const enrichment of data.enrichments ?? []) {
+      const key = identityKey({ ...enrichment, provider_id: host })
+      const target = rows.get(key) ?? enrichments.get(key)
+      if (target) fill(target, enrichment)
+      else enrichments.set(key, looseOf(host, enrichment, index))
+    }
+  }
+  return { rows: [...new Set(rows.values())], enrichments: [...enrichments.values()], eventAt }
+}
+
+export function identityKey(row: RequestIdentity): string {
+  return [row.provider_id, row.swap_epoch, row.swap_entry_id, row.ts].join(" ")
+}
+
+/** Equal for rows that are the same request fetched again under another epoch. */
+function contentKey(row: ActivityRow): string {
+  return JSON.stringify([
+    row.provider_id,
+    row.swap_entry_id,
+    row.ts,
+    row.model,
+    row.duration_ms,
+    row.output_tokens,
+  ])
+}
+
+function rowOf(host: HostId, observed: ObservedRequest): ActivityRow {
+  const identity = { ...observed, provider_id: host }
+  return { id: requestIdOf(identity), ...identity }
+}
+
+function looseOf(host: HostId, enrichment: RequestEnrichment, envelope: number): LooseEnrichment {
+  return { provider_id: host, ...enrichment, envelope }
+}
+
+function fill(row: Enrichment, more: Enrichment): void {
+  row.source ??= more.source
+  row.request_id ??= more.request_id
+  row.client_ip ??= more.client_ip
+  row.user_agent ??= more.user_agent
+  row.session_id ??= more.session_id
+}
+
+export function isEnriched(row: Enrichment): boolean {
+  return ENRICHMENT_COLUMNS.some((column) => row[column] !== null)
+}
+
+/** Newest last. */
+export function byTime(a: ActivityRow, b: ActivityRow): number {
+  return a.ts === b.ts ? (a.id < b.id ? -1 : 1) : a.ts < b.ts ? -1 : 1
+}
+
+/** Parts of a list whose JSON stays below `maxBytes` each, as messages are bounded. */
+export function splitBySize<T>(items: readonly T[], maxBytes: number): T[][] {
+  const parts: T[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item)) + 1
+    if (bytes + size > maxBytes) {
+      parts.push([])
+      bytes = 0
+    }
+    parts.at(-1)?.push(item)
+    bytes += size
+  }
+  return parts
+}

@@ -1,0 +1,52 @@
+import type { CommittedActivity } from "@boocontrol/shared/activity"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { ResumeReply } from "@boocontrol/shared/resume"
+import { subjects } from "@boocontrol/shared/subjects"
+import type { FastifyPluginCallback } from "fastify"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import type { Sql } from "../platform/postgres.ts"
+import type { PartitionsPort } from "./ports.ts"
+import { activityRoutes } from "./routes.ts"
+import { storeActivity } from "./run.ts"
+import { newestRequest } from "./store-read.ts"
+
+export interface ActivityOptions {
+  sql: Sql
+  /** Committed rows go out here, on `boo.v1.hub.activity.<host>`. */
+  nc: Pick<NatsConnection, "publish">
+  clock: Clock
+  log: Log
+  partitions: PartitionsPort
+}
+
+export interface Activity {
+  /** `/activity`, `/activity/stats`, `/activity/export.csv`; to be registered below `/api/control`. */
+  routes: FastifyPluginCallback
+  /** The handler of `activity` messages. */
+  storeBatch(
+    envelopes: readonly Envelope<"activity">[],
+    delivery: { redelivered: boolean },
+  ): Promise<{ notYet: readonly number[] }>
+  /** Where a sidecar that lost its cursor goes on. */
+  newestRow(host: HostId): Promise<ResumeReply["row"]>
+}
+
+/** Finished requests: stores what the hosts tell, once each, and lists them. */
+export function createActivity({ sql, nc, clock, log: parent, partitions }: ActivityOptions): Activity {
+  const log = parent.child({ part: "activity" })
+  const publish = (committed: CommittedActivity): void => {
+    try {
+      nc.publish(subjects.hub("activity", committed.provider_id), JSON.stringify(committed))
+    } catch (error) {
+      log.warn({ err: error, host: committed.provider_id }, "stored rows could not be announced")
+    }
+  }
+  return {
+    routes: activityRoutes({ sql, clock }),
+    storeBatch: (envelopes, delivery) => storeActivity(envelopes, delivery, { sql, partitions, publish }),
+    newestRow: (host) => newestRequest(sql, host),
+  }
+}

@@ -1,0 +1,65 @@
+import { parseEnvelope } from "@boocontrol/shared/envelope"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { HostId } from "@boocontrol/shared/ids"
+import { isDurable, parseEventSubject } from "@boocontrol/shared/subjects"
+import type { EventKind } from "@boocontrol/shared/subjects"
+import type { DurableKind, RejectReason } from "./ports.ts"
+
+export interface Rejected {
+  host: HostId | null
+  kind: EventKind | null
+  reason: RejectReason
+  problem: string
+}
+
+/** A message of a stream: an event to store, or why it is none. */
+export type Reading = { ok: true; envelope: Envelope<DurableKind> } | ({ ok: false } & Rejected)
+
+export function readMessage(subject: string, text: string): Reading {
+  const address = parseEventSubject(subject)
+  if (address === null) {
+    const problem = "the subject is not boo.v1.evt.<host>.<kind>"
+    return { ok: false, host: null, kind: null, reason: "subject", problem }
+  }
+  const parsed = parseEnvelope(text, address)
+  if (!parsed.ok) return { ok: false, ...address, reason: parsed.reason, problem: parsed.problem }
+  const { envelope } = parsed
+  if (!isStored(envelope)) {
+    return { ok: false, ...address, reason: "subject", problem: `a ${envelope.kind} is not stored` }
+  }
+  return { ok: true, envelope: UNSTORABLE_TEXT.test(text) ? cleaned(envelope) : envelope }
+}
+
+function isStored(envelope: Envelope): envelope is Envelope<DurableKind> {
+  return isDurable(envelope.kind)
+}
+
+// What JSON may spell and Postgres will not take: NUL, and half of a surrogate pair.
+const UNSTORABLE_TEXT = /\\u0000|\\ud[89a-f]/i
+
+/** The same value with U+FFFD for every character that Postgres refuses, so that one odd log line costs no row. */
+export function cleaned<T>(value: T): T {
+  // The shape stays: only characters within strings are replaced.
+  return cleanedValue(value) as T
+}
+
+function cleanedValue(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed().replaceAll("\0", "\uFFFD")
+  if (Array.isArray(value)) return value.map(cleanedValue)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [cleanedValue(key), cleanedValue(inner)]),
+  )
+}
+
+/** How long to wait before the n-th new try (from 1): doubling from 100 ms up to 5 s. */
+export function retryDelayMs(attempt: number): number {
+  return Math.min(100 * 2 ** (attempt - 1), 5_000)
+}
+
+/** After this many deliveries, what a message waits for is taken to be lost. With the delays below that is a minute. */
+export const MAX_DELIVERIES = 12
+
+export function redeliveryDelayMs(deliveries: number): number {
+  return Math.min(250 * 2 ** (deliveries - 1), 10_000)
+}

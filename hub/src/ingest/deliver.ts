@@ -1,0 +1,198 @@
+import type { JsMsg } from "@nats-io/jetstream"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { StreamName } from "@boocontrol/shared/subjects"
+import { unreachable } from "@boocontrol/shared/unreachable"
+import { sleep } from "../platform/clock.ts"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import { isAboutData } from "../platform/postgres.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { MAX_DELIVERIES, readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
+import type { Rejected } from "./core.ts"
+import type { IngestCounters } from "./counters.ts"
+import type { DurableKind, Handler, Handlers, HostsPort, OnRejected } from "./ports.ts"
+import { storeDeadLetters } from "./store.ts"
+
+export interface DeliverOptions {
+  sql: Sql
+  clock: Clock
+  log: Log
+  handlers: Handlers
+  hosts: HostsPort
+  onRejected: OnRejected
+  counters: IngestCounters
+}
+
+interface Item<K extends DurableKind = DurableKind> {
+  msg: JsMsg
+  envelope: Envelope<K>
+}
+type ItemsByKind = { [K in DurableKind]: Item<K>[] }
+
+/** Thrown out of a retry when the hub stops: the messages stay with NATS. */
+class Stopped extends Error {}
+
+/**
+ * Brings messages of one stream into Postgres. Each is acknowledged after its commit, or after it became a dead
+ * letter. Resolves when all are settled; when `signal` aborts before that, those left are handed back to NATS.
+ */
+export async function deliver(
+  msgs: readonly JsMsg[],
+  stream: StreamName,
+  { signal, ...options }: DeliverOptions & { signal: AbortSignal },
+): Promise<void> {
+  const { clock, log, hosts, handlers, counters } = options
+  const settled = new Set<JsMsg>()
+
+  const retrying = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await work()
+        counters.waitingForPostgres = false
+        return result
+      } catch (error) {
+        if (isAboutData(error)) throw error
+        counters.waitingForPostgres = true
+        counters.retries++
+        // Every further try would say the same.
+        if (attempt === 1) log.warn({ err: error, stream }, "events cannot be stored now, trying again")
+        await sleep(clock, retryDelayMs(attempt), signal)
+        if (signal.aborted) throw new Stopped()
+      }
+    }
+  }
+
+  const ack = (msg: JsMsg): void => {
+    // Sent without waiting: should it be lost, the message comes again and adds nothing.
+    msg.ack()
+    settled.add(msg)
+  }
+
+  const reject = async (msg: JsMsg, rejected: Rejected): Promise<void> => {
+    const letter = {
+      ...rejected,
+      subject: msg.subject,
+      stream,
+      streamSeq: msg.info.streamSequence,
+      payload: msg.data,
+    }
+    await retrying(() => storeDeadLetters(options.sql, [letter]))
+    ack(msg)
+    counters.deadLetters++
+    log.warn(
+      { subject: msg.subject, reason: rejected.reason, problem: rejected.problem },
+      "message not stored",
+    )
+    options.onRejected(rejected.host, rejected.reason, rejected.problem)
+  }
+
+  const store = async <K extends DurableKind>(
+    handler: Handler<K>,
+    items: readonly Item<K>[],
+  ): Promise<void> => {
+    const [first] = items
+    if (!first) return
+    const redelivered = items.some((item) => item.msg.redelivered)
+    try {
+      const outcome = await retrying(() =>
+        handler(
+          items.map((item) => item.envelope),
+          { redelivered },
+        ),
+      )
+      const notYet = new Set(outcome?.notYet ?? [])
+      for (const [index, item] of items.entries()) {
+        if (notYet.has(index)) await putOff(item)
+        else ack(item.msg)
+      }
+      counters.stored += items.length - notYet.size
+      counters.lagMs = clock.now() - Date.parse(first.envelope.at)
+    } catch (error) {
+      if (error instanceof Stopped) throw error
+      if (items.length === 1) return await reject(first.msg, refusedBy(error, first.envelope))
+      // One of them is at fault. Halving finds it while the others are stored, in their order.
+      const middle = Math.ceil(items.length / 2)
+      await store(handler, items.slice(0, middle))
+      await store(handler, items.slice(middle))
+    }
+  }
+
+  const putOff = async ({ msg, envelope }: Item): Promise<void> => {
+    const deliveries = msg.info.deliveryCount
+    if (deliveries < MAX_DELIVERIES) {
+      msg.nak(redeliveryDelayMs(deliveries))
+      settled.add(msg)
+    } else {
+      const problem = "it adds to a row that never came"
+      await reject(msg, { host: envelope.host, kind: envelope.kind, reason: "unresolved", problem })
+    }
+  }
+
+  const storeAll = async (): Promise<void> => {
+    const events: Item[] = []
+    for (const msg of msgs) {
+      const reading = readMessage(msg.subject, msg.string())
+      if (reading.ok) events.push({ msg, envelope: reading.envelope })
+      else await reject(msg, reading)
+    }
+    for (const host of new Set(events.map((item) => item.envelope.host)))
+      await retrying(() => hosts.ensureHost(host))
+    const wanted = events.filter((item) => hosts.isEnabled(item.envelope.host))
+    for (const item of events) if (!hosts.isEnabled(item.envelope.host)) dropDisabled(item.msg)
+    const kinds = byKind(wanted)
+    await Promise.all([
+      store(handlers.activity, kinds.activity),
+      store(handlers.models, kinds.models),
+      store(handlers.note, kinds.note),
+      store(handlers.result, kinds.result),
+      store(handlers.perf, kinds.perf),
+    ])
+  }
+
+  const dropDisabled = (msg: JsMsg): void => {
+    ack(msg)
+    counters.disabled++
+  }
+
+  counters.received += msgs.length
+  counters.redelivered += msgs.filter((msg) => msg.redelivered).length
+  try {
+    await storeAll()
+  } catch (error) {
+    if (!(error instanceof Stopped)) log.error({ err: error, stream }, "events left for another try")
+  } finally {
+    for (const msg of msgs) if (!settled.has(msg)) msg.nak(signal.aborted ? 0 : 1_000)
+  }
+}
+
+function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {
+  const problem = error instanceof Error ? error.message : String(error)
+  return { host, kind, reason: "unstorable", problem }
+}
+
+function byKind(items: readonly Item[]): ItemsByKind {
+  const kinds: ItemsByKind = { models: [], activity: [], note: [], result: [], perf: [] }
+  for (const { msg, envelope } of items) {
+    switch (envelope.kind) {
+      case "models":
+        kinds.models.push({ msg, envelope })
+        break
+      case "activity":
+        kinds.activity.push({ msg, envelope })
+        break
+      case "note":
+        kinds.note.push({ msg, envelope })
+        break
+      case "result":
+        kinds.result.push({ msg, envelope })
+        break
+      case "perf":
+        kinds.perf.push({ msg, envelope })
+        break
+      default:
+        unreachable(envelope)
+    }
+  }
+  return kinds
+}

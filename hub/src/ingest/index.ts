@@ -1,0 +1,66 @@
+import type { StreamName } from "@boocontrol/shared/subjects"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { CONSUMER_LIMITS, STREAM_NAMES } from "../platform/streams.ts"
+import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
+import { newCounters } from "./counters.ts"
+import type { IngestCounters } from "./counters.ts"
+import type { Handlers, HostsPort, OnRejected } from "./ports.ts"
+import { runStream } from "./run.ts"
+
+export type { IngestCounters } from "./counters.ts"
+export type {
+  Delivery,
+  DurableKind,
+  Handler,
+  Handlers,
+  HostsPort,
+  OnRejected,
+  RejectReason,
+} from "./ports.ts"
+export { createResume } from "./resume.ts"
+
+export interface IngestOptions {
+  sql: Sql
+  nc: NatsConnection
+  clock: Clock
+  log: Log
+  /** `config.streams`. */
+  streams: StreamSettings
+  handlers: Handlers
+  hosts: HostsPort
+  onRejected: OnRejected
+  /** Only tests have a reason to give it. */
+  limits?: ConsumerLimits
+}
+
+export interface Ingest {
+  /** Creates the streams and reads them. Resolves at once: what fails is tried again until `stop`. */
+  start(): void
+  /** Finishes the batch in hand, gives the rest back to NATS. Needs the connection and Postgres still open. */
+  stop(): Promise<void>
+  counters(): Readonly<Record<StreamName, Readonly<IngestCounters>>>
+}
+
+/** Brings what stands in the streams into Postgres, through one handler per kind. */
+export function createIngest({ limits = CONSUMER_LIMITS, ...options }: IngestOptions): Ingest {
+  const log = options.log.child({ part: "ingest" })
+  const counters = { BOO_EVENTS: newCounters(), BOO_PERF: newCounters() }
+  let running: { stop(): Promise<void> }[] = []
+  return {
+    start() {
+      if (running.length > 0) return
+      running = STREAM_NAMES.map((stream) =>
+        runStream({ ...options, log, limits, stream, counters: counters[stream] }),
+      )
+    },
+    async stop() {
+      const ending = running
+      running = []
+      await Promise.all(ending.map((stream) => stream.stop()))
+    },
+    counters: () => counters,
+  }
+}

@@ -1,0 +1,108 @@
+import type { JsMsg } from "@nats-io/jetstream"
+import type { StreamName } from "@boocontrol/shared/subjects"
+import { sleep } from "../platform/clock.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import { ensureStreams, openConsumer } from "../platform/streams.ts"
+import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
+import { retryDelayMs } from "./core.ts"
+import { deliver } from "./deliver.ts"
+import type { DeliverOptions } from "./deliver.ts"
+import { storeDeadLetters } from "./store.ts"
+
+export interface RunOptions extends DeliverOptions {
+  nc: NatsConnection
+  stream: StreamName
+  streams: StreamSettings
+  limits: ConsumerLimits
+}
+
+// More in one statement makes it no faster, and the first of them would wait for the last.
+const MAX_BATCH = 256
+
+/**
+ * Reads one stream until it is stopped:
+ *   opening    streams and durable are made sure of              -> reading, or waiting when NATS refuses
+ *   reading    whatever is there is stored, then acknowledged    -> waiting when the durable is gone
+ *   waiting    a growing pause                                   -> opening
+ */
+export function runStream(options: RunOptions): { stop(): Promise<void> } {
+  const { nc, clock, log, stream } = options
+  const abort = new AbortController()
+
+  const loop = async (): Promise<void> => {
+    for (let attempt = 1; !abort.signal.aborted && !nc.isClosed(); attempt++) {
+      try {
+        await ensureStreams(nc, options.streams, log)
+        const { consumer, lost } = await openConsumer(nc, stream, options.limits)
+        if (lost !== null) await recordLoss(lost, options)
+        attempt = 1
+        await read(consumer, options, abort.signal)
+      } catch (error) {
+        log.warn({ err: error, stream }, "the stream cannot be read now, trying again")
+      }
+      await sleep(clock, retryDelayMs(attempt), abort.signal)
+    }
+  }
+  const ended = loop()
+  return {
+    stop() {
+      abort.abort()
+      return ended
+    },
+  }
+}
+
+type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
+
+/** Resolves when stopped, or when the durable or the connection is gone. */
+async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<void> {
+  const { clock, stream, limits } = options
+  const held: JsMsg[] = []
+  let working: readonly JsMsg[] = []
+  let wake = (): void => undefined
+  const messages = await consumer.consume({
+    max_messages: MAX_BATCH,
+    expires: 10_000,
+    abort_on_missing_resource: true,
+    callback: (msg) => {
+      held.push(msg)
+      wake()
+    },
+  })
+  const ending = new AbortController()
+  const close = (): void => {
+    ending.abort()
+    wake()
+  }
+  const closed = messages.closed().then(close)
+  signal.addEventListener("abort", close)
+  // While Postgres is away, what is held here must not go to another hub, which would fare no better: the order
+  // would be lost.
+  const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
+    for (const msg of [...working, ...held]) msg.working()
+  })
+  try {
+    while (!ending.signal.aborted) {
+      if (held.length === 0) await new Promise<void>((resolve) => (wake = resolve))
+      working = held.splice(0, MAX_BATCH)
+      if (working.length > 0 && !ending.signal.aborted) await deliver(working, stream, { ...options, signal })
+      else for (const msg of working) msg.nak()
+      working = []
+    }
+  } finally {
+    stopHeartbeat()
+    signal.removeEventListener("abort", close)
+    messages.stop()
+    await closed
+    for (const msg of held) msg.nak()
+  }
+}
+
+async function recordLoss({ from, to }: { from: number; to: number }, options: RunOptions): Promise<void> {
+  const { log, sql, stream, onRejected } = options
+  const problem = `${to - from + 1} messages, sequence ${from} to ${to}, left the stream before any hub read them`
+  log.error({ stream, from, to }, problem)
+  const letter = { host: null, kind: null, subject: "", stream, streamSeq: from, payload: null }
+  await storeDeadLetters(sql, [{ ...letter, reason: "aged-out", problem }])
+  onRejected(null, "aged-out", problem)
+}

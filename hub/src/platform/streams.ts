@@ -1,0 +1,143 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream"
+import type { Consumer, ConsumerConfig, JetStreamManager, StreamConfig } from "@nats-io/jetstream"
+import { STREAMS, subjects } from "@boocontrol/shared/subjects"
+import type { StreamName } from "@boocontrol/shared/subjects"
+import type { Log } from "./log.ts"
+import type { NatsConnection } from "./nats.ts"
+
+export interface StreamLimits {
+  maxBytes: number
+  maxAgeMs: number
+}
+export type StreamSettings = Readonly<Record<StreamName, StreamLimits>>
+
+/** Durable of every hub: they share it, each message goes to one of them. */
+export const DURABLE = "boo-hub"
+
+export interface ConsumerLimits {
+  /** A message that was handed out is given to another hub after this, unless it says that it is being worked on. */
+  ackWaitMs: number
+  /** Handed out and not yet stored, over all hubs. It bounds what one hub holds in memory. */
+  maxAckPending: number
+}
+
+export const CONSUMER_LIMITS: ConsumerLimits = { ackWaitMs: 15_000, maxAckPending: 512 }
+
+// A resend within this is recognised by its Nats-Msg-Id; an older one by its key in Postgres. Longer windows cost
+// the server memory for every id.
+const DUPLICATE_WINDOW_MS = 5 * 60_000
+
+export const STREAM_NAMES = Object.keys(STREAMS) as StreamName[]
+
+/** Creates both streams or brings their limits up to date. */
+export async function ensureStreams(nc: NatsConnection, settings: StreamSettings, log: Log): Promise<void> {
+  const manager = await jetstreamManager(nc)
+  for (const name of STREAM_NAMES) await ensureStream(manager, name, { limits: settings[name], log })
+}
+
+interface Wanted {
+  limits: StreamLimits
+  log: Log
+}
+
+async function ensureStream(
+  manager: JetStreamManager,
+  name: StreamName,
+  { limits, log }: Wanted,
+): Promise<void> {
+  const exists = await found(manager.streams.info(name))
+  // A server with less disk than wanted refuses the stream: smaller is better than none.
+  for (let maxBytes = limits.maxBytes; ; maxBytes = Math.floor(maxBytes / 2)) {
+    const config = streamConfig(name, { ...limits, maxBytes })
+    try {
+      if (exists) await manager.streams.update(name, config)
+      else await manager.streams.add(config)
+      if (maxBytes < limits.maxBytes)
+        log.warn({ stream: name, maxBytes, wanted: limits.maxBytes }, "less room on NATS than wanted")
+      return
+    } catch (error) {
+      if (!isOutOfStorage(error) || maxBytes < 2 * SMALLEST_STREAM_BYTES) throw error
+    }
+  }
+}
+
+const SMALLEST_STREAM_BYTES = 4 * 1024 * 1024
+
+function streamConfig(
+  name: StreamName,
+  { maxBytes, maxAgeMs }: StreamLimits,
+): Partial<StreamConfig> & { name: string } {
+  return {
+    name,
+    subjects: STREAMS[name].map((kind) => subjects.eventsOfKind(kind)),
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    // A full stream refuses: the message stays in the sidecar's spool. Discarding old ones would lose what no hub has read.
+    discard: DiscardPolicy.New,
+    max_bytes: maxBytes,
+    max_age: nanos(maxAgeMs),
+    duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, maxAgeMs)),
+  }
+}
+
+export interface OpenedConsumer {
+  consumer: Consumer
+  /** First and last stream sequence that aged out before any hub read them; null: none did. */
+  lost: { from: number; to: number } | null
+}
+
+/** The shared durable of a stream, created where it is missing. */
+export async function openConsumer(
+  nc: NatsConnection,
+  stream: StreamName,
+  limits: ConsumerLimits = CONSUMER_LIMITS,
+): Promise<OpenedConsumer> {
+  const manager = await jetstreamManager(nc)
+  const existing = await found(manager.consumers.info(stream, DURABLE))
+  if (existing === null) await manager.consumers.add(stream, consumerConfig(limits))
+  else await manager.consumers.update(stream, DURABLE, consumerConfig(limits))
+  const { state } = await manager.streams.info(stream)
+  const from = (existing?.delivered.stream_seq ?? 0) + 1
+  const lost = existing !== null && state.first_seq > from ? { from, to: state.first_seq - 1 } : null
+  return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), lost }
+}
+
+function consumerConfig({ ackWaitMs, maxAckPending }: ConsumerLimits): Partial<ConsumerConfig> {
+  return {
+    durable_name: DURABLE,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: maxAckPending,
+    max_deliver: -1,
+  }
+}
+
+async function found<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.status === 404) return null
+    throw error
+  }
+}
+
+// Error codes of the JetStream API: insufficient storage resources, and no resources in a cluster.
+const OUT_OF_STORAGE = new Set([10_047, 10_023])
+
+function isOutOfStorage(error: unknown): boolean {
+  return error instanceof JetStreamApiError && OUT_OF_STORAGE.has(error.code)
+}
+
+function nanos(ms: number): number {
+  return ms * 1_000_000
+}
