@@ -12,12 +12,17 @@ import type { Settings } from "./settings.ts"
 const Scalar = z.union([z.string(), z.number(), z.boolean()])
 const YamlSettings = z.nullable(z.record(z.string(), z.nullable(z.union([Scalar, z.array(Scalar)]))))
 
+// Between bootstrap and launcher; to a child they would be another's pipe and another's clock.
+const BETWEEN_OURSELVES = ["BOO_LIFELINE_FD", "BOO_STARTED_AT"]
+
 /** Environment over `--env-file` over `--config` over the defaults; throws with every problem at once. */
 export function readSettings(flags: Flags, env: NodeJS.ProcessEnv = process.env): Settings {
+  const own = given(env)
+  for (const name of BETWEEN_OURSELVES) delete own[name]
   const values = {
     ...(flags.configFile === null ? {} : fromYaml(flags.configFile)),
     ...(flags.envFile === null ? {} : given(readSource(flags.envFile, parseEnv))),
-    ...given(env),
+    ...own,
   }
   const resolved = resolveSettings(values, flags, defaultDataDir(env))
   if (resolved.kind === "settings") return resolved.settings

@@ -71,6 +71,10 @@ export function demoSidecarEnvironment(
   }
 }
 
+export function demoEnvironment(settings: Settings): Values {
+  return without(settings.values, [...HUB_ONLY, ...THIS_MACHINE, ...REMOTE])
+}
+
 function spoolDir(settings: Settings, hostId: string): string {
   return join(settings.dataDir, "spool", hostId)
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import type { Writable } from "node:stream"
 import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
+import { StartFailure } from "../failure.ts"
 import { endProcesses } from "./ending.ts"
 import type { Endable } from "./ending.ts"
 import type { Guard } from "./guard.ts"
@@ -50,6 +51,8 @@ const KILL_AFTER_MS = 5000
 const LAST_WORDS_MS = 200
 
 export function startChild(options: ChildOptions): Child {
+  if (options.guard.sealed)
+    throw new StartFailure(`${options.name} is not started any more: BooControl stops`)
   const spawned = spawn(options.file, options.args, {
     cwd: options.cwd,
     env: options.env,

@@ -8,6 +8,9 @@ import type { Endable } from "./ending.ts"
 export interface Guard {
   watch(process: Endable): void
   forget(pid: number): void
+  /** From now on nothing may be started: everything is about to stop. */
+  seal(): void
+  readonly sealed: boolean
   /** Ends the guard itself; what it still watches is ended by it. */
   close(): Promise<void>
 }
@@ -26,12 +29,20 @@ export function startGuard(recordFile: string | null = null): Guard {
   child.unref()
   if ("unref" in child.stdin && typeof child.stdin.unref === "function") child.stdin.unref()
 
+  let sealed = false
+  let closed = false
   const record = (): void => {
-    if (recordFile === null) return
+    if (recordFile === null || closed) return
     writeFileSync(`${recordFile}.new`, JSON.stringify([...watched.values()]), { mode: 0o600 })
     renameSync(`${recordFile}.new`, recordFile)
   }
   return {
+    seal: () => {
+      sealed = true
+    },
+    get sealed() {
+      return sealed
+    },
     watch: (endable) => {
       watched.set(endable.pid, endable)
       child.stdin.write(`${JSON.stringify({ watch: endable })}\n`)
@@ -46,7 +57,8 @@ export function startGuard(recordFile: string | null = null): Guard {
       child.ref()
       child.stdin.end()
       if (child.exitCode === null && child.signalCode === null) await exited
-      if (recordFile !== null && watched.size === 0) rmSync(recordFile, { force: true })
+      closed = true
+      if (recordFile !== null) rmSync(recordFile, { force: true })
     },
   }
 }
