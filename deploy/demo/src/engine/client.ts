@@ -72,6 +72,7 @@ function toModelRequest(request: SimulatedRequest): ModelRequest {
     },
     remoteIp: request.remoteIp ?? "192.168.1.20",
     body,
+    bodyText: null,
     intent: {
       promptTokens: request.promptTokens ?? 200,
       outputTokens: request.outputTokens ?? 100,

@@ -97,9 +97,9 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
       proxyLog("INFO", `<${id}> Health check passed on ${process.proxyUrl}/health`)
     }
     if (before === "starting" && failure) proxyLog("WARN", `group: starting ${id} failed: ${failure}`)
-    if (before === "ready" && failure) proxyLog("WARN", `<${id}> upstream process exited unexpectedly`)
+    if (before !== "starting" && failure) proxyLog("WARN", `<${id}> upstream process exited unexpectedly`)
     bus.emit({ kind: "models" })
-    scheduler.onState(process, before === "starting" || before === "stopping" ? failure : null)
+    scheduler.onState(process, before === "starting" ? failure : null)
   }
 
   function resolve(name: string): string | null {
@@ -131,7 +131,10 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
 
   async function unload(ids: readonly string[] | null) {
     const chosen = [...processes.values()].filter((process) => ids === null || ids.includes(process.model.id))
-    for (const process of chosen) process.stop()
+    for (const process of chosen) {
+      scheduler.fail("group: model unloaded", process)
+      process.stop()
+    }
     await Promise.all(chosen.map(stopped))
   }
 
@@ -147,6 +150,7 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
     activity: () => activity,
     resolve,
     proxyLog,
+    random,
   })
 
   return {
@@ -176,16 +180,18 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
     },
     unload,
     reload() {
-      scheduler.failAll("group is shutting down")
+      proxyLog("INFO", "reloading configuration")
+      scheduler.fail("group is shutting down")
       for (const process of processes.values()) process.stop()
       inflight.reset()
       captures.clear()
       profile = null
       if (edition.old) activity = newStore()
+      proxyLog("INFO", "configuration reloaded")
       timers.push(clock.after(RELOAD_NOTICE_MS, () => bus.emit({ kind: "models" })))
     },
     restart() {
-      scheduler.failAll("group is shutting down")
+      scheduler.fail("group is shutting down")
       for (const process of processes.values()) process.force("stopped")
       inflight.reset()
       captures.clear()
@@ -194,15 +200,17 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
       bootedAt = clock.now()
       if (edition.old || !scenario.persistent_store) activity = newStore()
       for (const log of Object.values(logs)) log.clear()
+      proxyLog("INFO", "llama-swap listening on http://127.0.0.1")
     },
     start() {
       bootedAt = clock.now()
+      proxyLog("INFO", "llama-swap listening on http://127.0.0.1")
       for (const name of scenario.ready) processes.get(resolve(name) ?? "")?.force("ready")
       timers.push(clock.every(TTL_CHECK_MS, unloadIdleModels))
     },
     stop() {
       for (const cancel of timers.splice(0)) cancel()
-      scheduler.failAll("group is shutting down")
+      scheduler.fail("group is shutting down")
       for (const process of processes.values()) process.force("stopped")
     },
   }

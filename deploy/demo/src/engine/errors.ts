@@ -1,4 +1,5 @@
 import type { Reply } from "../llama/reply.ts"
+import { goJson } from "../go-json.ts"
 import type { Edition } from "../scenario.ts"
 
 const KINDS: Record<number, { type: string; code: string }> = {
@@ -38,7 +39,7 @@ export function refuse(reply: Reply, edition: Edition, refusal: Refusal) {
     reply.end()
   } else {
     reply.head(status, { ...headers, "Content-Type": "application/json" })
-    reply.write(JSON.stringify(errorBody(edition, status, message)))
+    reply.write(goJson(errorBody(edition, status, message)))
     reply.end()
   }
 }

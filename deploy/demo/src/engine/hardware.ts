@@ -1,5 +1,6 @@
 import { gpuKind } from "../gpu/kinds.ts"
 import type { HostScenario } from "../scenario.ts"
+import { rfc3339 } from "../timestamp.ts"
 
 const MIB = 1024 * 1024
 
@@ -8,7 +9,7 @@ export function hardwareOf(scenario: HostScenario, capturedAt: number) {
   const windows = scenario.os === "windows"
   return {
     schema_version: 1,
-    captured_at: new Date(capturedAt).toISOString(),
+    captured_at: rfc3339(capturedAt, 0, "nanoseconds"),
     capture: {
       scope: "inference_host",
       method: "detected",
@@ -22,10 +23,10 @@ export function hardwareOf(scenario: HostScenario, capturedAt: number) {
           version: "10.0.26200 Build 26200",
           kernel: "10.0.26200",
         }
-      : { family: "linux", name: "Debian GNU/Linux", version: "13", kernel: "6.12.48+deb13-amd64" },
-    environment: { kind: "bare_metal", name: null, version: null },
+      : { family: "linux", name: "debian", version: "13.2", kernel: "6.12.48+deb13-amd64" },
+    environment: { kind: "native", name: null, version: null },
     cpu: {
-      vendor: scenario.cpu.startsWith("AMD") ? "AMD" : "Intel",
+      vendor: scenario.cpu.startsWith("AMD") ? "AuthenticAMD" : "GenuineIntel",
       model: scenario.cpu,
       socket_count: 1,
       physical_core_count: Math.max(1, Math.floor(scenario.cores / 2)),

@@ -66,8 +66,8 @@ export function createListing(
         ...(edition.old ? {} : { status: { value: "unloaded" } }),
       }))
       return {
-        object: "list",
         data: [...local, ...remote].toSorted((left, right) => (left.id < right.id ? -1 : 1)),
+        object: "list",
       }
     },
   }
@@ -96,11 +96,16 @@ export function createListing(
       ...capabilities(model),
       ...(model.tools ? { supported_parameters: ["tools", "tool_choice"] } : {}),
       ...(context > 0 ? { context_length: context } : {}),
-      meta: {
-        llamaswap: { ...(model.aliases.length > 0 ? { aliases: model.aliases } : {}), type: "model" },
-        ...(context > 0 ? { n_ctx: context } : {}),
-      },
-      ...(edition.old ? {} : { status: { value: loaded ? "loaded" : "unloaded" } }),
+      // Before v236 there is neither meta nor status.
+      ...(edition.old
+        ? {}
+        : {
+            meta: {
+              llamaswap: { ...(model.aliases.length > 0 ? { aliases: model.aliases } : {}), type: "model" },
+              ...(context > 0 ? { n_ctx: context } : {}),
+            },
+            status: { value: loaded ? "loaded" : "unloaded" },
+          }),
     }
   }
 }
@@ -111,7 +116,7 @@ function capabilities(model: ModelScenario) {
     ...(model.tools ? { function_calling: true } : {}),
     ...(model.kind === "rerank" ? { reranker: true } : {}),
   }
-  return Object.keys(map).length > 0 || model.kind === "chat" ? { capabilities: map } : {}
+  return Object.keys(map).length > 0 ? { capabilities: map } : {}
 }
 
 function commandLine(model: ModelScenario, proxyUrl: string): string {

@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts"
-import type { ServeResult } from "../llama/chat.ts"
+import { renderAnswer, type ServeResult } from "../llama/chat.ts"
 import { serveModelRequest } from "../llama/handler.ts"
 import type { Reply } from "../llama/reply.ts"
 import { answerSeed, type ModelRequest } from "../llama/request.ts"
 import { words } from "../llama/words.ts"
+import type { Random } from "../random.ts"
 import type { Edition, HostScenario } from "../scenario.ts"
 import { rfc3339 } from "../timestamp.ts"
 import type { ActivityStore } from "./activity.ts"
@@ -29,6 +30,7 @@ export interface PipelineParts {
   activity: () => ActivityStore
   resolve: (name: string) => string | null
   proxyLog: (level: "INFO" | "WARN", text: string) => void
+  random: Random
 }
 
 export interface Served {
@@ -70,10 +72,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         recorder.end()
         return { kind: "aborted" }
       case "failed":
-        if (recorder.headSent) recorder.write(JSON.stringify({ error: admission.cause }))
-        const message = `unspecific error: ${admission.cause}`
-        if (!recorder.headSent) refuse(recorder, edition, { status: 500, message, accept })
-        else recorder.end()
+        refuse(recorder, edition, { status: 500, message: `unspecific error: ${admission.cause}`, accept })
         return { kind: "refused" }
     }
   }
@@ -85,6 +84,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   ): Promise<ServeResult> {
     const { recorder, abort } = out
     process.serving.add(abort)
+    recorder.dispatched = true
+    if (parts.random.chance(process.model.crash_chance)) {
+      clock.after(parts.random.between(200, 2500), () => process.crash())
+    }
     try {
       const result = await serveModelRequest({
         server: process.llama,
@@ -96,6 +99,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       if (result.kind === "aborted") {
         // Cut before the upstream's headers: 502 with nothing in it. Cut later: the body just ends.
         if (!recorder.headSent) recorder.head(502, {})
+        else proxyLog("INFO", `<${process.model.id}> recovered from upstream disconnection during streaming`)
         recorder.end()
       }
       return result
@@ -120,12 +124,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         `non-200 response, recording partial metrics: status=${recorder.status}, path=${request.path}`,
       )
     else if (recorder.bytes === 0) proxyLog("WARN", "metrics: empty body, recording minimal metrics")
+    else if (result.kind !== "done") proxyLog("WARN", unreadable(request, recorder))
     const contentType = recorder.headers["Content-Type"] ?? ""
-    const tokens = tokensOf(failed ? { kind: "refused" } : result, {
-      model: process?.model ?? FALLBACK_MODEL(scenario),
-      vectors: /embed|rerank/.test(request.path),
-      usageInStream: request.body.stream !== true || request.body.stream_options?.include_usage === true,
-    })
+    const model = process?.model ?? anyModel(scenario)
+    const tokens = tokensOf(failed ? { kind: "refused" } : result, request, model)
     const row = parts.activity().add({
       timestamp: rfc3339(clock.now(), scenario.utc_offset_minutes, edition.old ? "nanoseconds" : "seconds"),
       model: modelId,
@@ -136,37 +138,41 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       duration_ms: Math.floor(clock.now() - startedAt),
       has_capture: false,
       ...(failed ? { error_msg: errorMessageOf(recorder.status, recorder.text) } : {}),
-      ...(process ? { metadata: { fifo_priority: "0" } } : {}),
+      ...(recorder.dispatched ? { metadata: { fifo_priority: "0" } } : {}),
     })
-    if (failed || recorder.bytes > 0) row.has_capture = capture(row.id, request, recorder)
+    if (failed || recorder.bytes > 0) row.has_capture = capture(row.id, request, outcome)
     bus.emit({ kind: "activity", row })
   }
 
-  function capture(id: number, request: ModelRequest, recorder: Recorder): boolean {
+  function capture(
+    id: number,
+    request: ModelRequest,
+    outcome: { recorder: Recorder; result: ServeResult },
+  ): boolean {
     if (scenario.capture_buffer_mb <= 0) return false
-    const seed = answerSeed(request)
-    const outputBytes = recorder.bytes
+    const { recorder, result } = outcome
+    const created = Math.floor(clock.now() / 1000)
+    const model = processes.get(parts.resolve(request.body.model ?? "") ?? "")?.model
     const promptTokens = request.intent?.promptTokens ?? 0
+    const seed = answerSeed(request)
+    function responseBody() {
+      if (recorder.reads || result.kind !== "done" || !model) return recorder.text
+      return renderAnswer(model, request, { measured: result.measured, created })
+    }
     return captures.add(id, {
       path: request.path,
       requestHeaders: redact(request.headers),
       responseHeaders: recorder.headers,
       requestBody: () =>
-        JSON.stringify(
-          request.intent
-            ? {
-                ...request.body,
-                messages: [{ role: "user", content: words(seed, Math.min(promptTokens, 20_000)) }],
-              }
-            : request.body,
-        ),
-      responseBody:
-        recorder.status === 200
-          ? () =>
-              `data: ${JSON.stringify({ choices: [{ delta: { content: words(seed, Math.ceil(outputBytes / 220)) } }] })}\n\n`
-          : null,
+        request.bodyText ??
+        JSON.stringify({
+          ...request.body,
+          messages: [{ role: "user", content: words(seed, Math.min(promptTokens, 20_000)) }],
+        }),
+      // A failed request keeps its question only.
+      responseBody: recorder.status === 200 ? responseBody : null,
       // Compressed text of this kind shrinks to about a fifth.
-      bytes: Math.ceil((promptTokens * 5 + JSON.stringify(request.body).length + outputBytes) / 5) + 300,
+      bytes: Math.ceil((promptTokens * 5 + (request.bodyText?.length ?? 200) + recorder.bytes) / 5) + 300,
     })
   }
 
@@ -203,7 +209,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 }
 
-function FALLBACK_MODEL(scenario: HostScenario) {
+function unreadable(request: ModelRequest, recorder: Recorder): string {
+  return recorder.headers["Content-Type"] === "text/event-stream"
+    ? `error processing streaming response: no valid JSON data found in stream, path=${request.path}, recording minimal metrics`
+    : `metrics: invalid JSON in response body path=${request.path}, recording minimal metrics`
+}
+
+function anyModel(scenario: HostScenario) {
   const [first] = scenario.models
   if (!first) throw new Error("a host has at least one model")
   return first

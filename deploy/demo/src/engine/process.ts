@@ -1,15 +1,20 @@
 import type { Clock } from "../clock.ts"
 import { createLlamaServer, type LlamaServer } from "../llama/server.ts"
+import { createLlamaLog } from "../llama/log-lines.ts"
 import type { Random } from "../random.ts"
 import type { ModelScenario } from "../scenario.ts"
 import { createLogMonitor, type LogMonitor } from "./logs.ts"
 
+/** llama-swap's own graceful timeout: after it, whatever still runs is killed. */
+const UNLOAD_TIMEOUT_MS = 10_000
+const BUSY_STOP_CHECK_MS = 50
+
 /*
  * State      entered when                     leaves how
  * stopped    at first; process ended          a request needs it -> starting
- * starting   process spawned                  health check passes -> ready; process ends or is stopped -> stopped
+ * starting   process spawned                  health check passes -> ready; process ends or start called off -> stopped
  * ready      health check passed              unload, eviction, TTL -> stopping; process dies -> stopped
- * stopping   stop signal sent                 process ended -> stopped
+ * stopping   stop signal sent                 requests done or killed after 10 s -> stopped
  */
 export type ModelState = "stopped" | "starting" | "ready" | "stopping"
 
@@ -42,7 +47,8 @@ export interface ProcessParts {
 
 export function createModelProcess({ model, clock, random, onState }: ProcessParts): ModelProcess {
   const log = createLogMonitor()
-  const llama = createLlamaServer({ model, clock, random, log: (line) => log.write(line) })
+  const lines = createLlamaLog({ clock, random, write: (chunk) => log.write(chunk) })
+  const llama = createLlamaServer({ model, clock, random, log: lines })
   const serving = new Set<AbortController>()
   let state: ModelState = "stopped"
   let changedAt = clock.now()
@@ -87,33 +93,42 @@ export function createModelProcess({ model, clock, random, onState }: ProcessPar
       startTakesMs = model.load_s * 1000 * random.noise(0.12)
       llama.reset()
       self.lastRequestEndedAt = 0
+      lines.started()
       enter("starting")
-      log.write(startLines(model))
+      lines.loading(model)
       cancelTimer = clock.after(fails ? startTakesMs / 2 : startTakesMs, () => {
         if (fails) {
-          log.write(OUT_OF_MEMORY)
-          enter("stopped", "upstream command exited prematurely: exit status 1")
+          lines.failedToLoad()
+          enter("stopped", "upstream command exited prematurely")
         } else {
-          log.write(
-            "main: server is listening on http://127.0.0.1 - starting the main loop\nsrv  update_slots: all slots are idle\n",
-          )
+          lines.loaded()
           enter("ready")
         }
       })
     },
     stop() {
       if (state === "stopped" || state === "stopping") return
-      const wasStarting = state === "starting"
-      cutRequests()
+      // A start that is called off was not a failure of the process, and there is nothing to wait for.
+      if (state === "starting") return enter("stopped", "aborted")
       enter("stopping")
-      cancelTimer = clock.after(model.stop_s * 1000, () =>
-        enter("stopped", wasStarting ? "process stopped before it was ready" : null),
-      )
+      const end = () => {
+        cutRequests()
+        enter("stopped")
+      }
+      // llama-server finishes the requests it has before it goes; llama-swap's patience with that is limited.
+      const deadline = clock.now() + UNLOAD_TIMEOUT_MS
+      const look = () => {
+        if (serving.size === 0) cancelTimer = clock.after(model.stop_s * 1000, end)
+        else if (clock.now() >= deadline) end()
+        else cancelTimer = clock.after(BUSY_STOP_CHECK_MS, look)
+      }
+      look()
     },
     crash() {
       if (state === "stopped") return
+      const starting = state === "starting"
       log.write("CUDA error: an illegal memory access was encountered\n")
-      enter("stopped", "upstream command exited prematurely: signal: aborted (core dumped)")
+      enter("stopped", starting ? "upstream command exited prematurely" : "exited unexpectedly")
       cutRequests()
     },
     force(next) {
@@ -126,19 +141,4 @@ export function createModelProcess({ model, clock, random, onState }: ProcessPar
     },
   }
   return self
-}
-
-const OUT_OF_MEMORY =
-  "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 21504.00 MiB on device 0: cudaMalloc failed: out of memory\nllama_model_load: error loading model: unable to allocate CUDA0 buffer\nsrv    load_model: failed to load model\nmain: exiting due to model loading error\n"
-
-function startLines(model: ModelScenario): string {
-  return [
-    "main: setting up the server",
-    `srv    load_model: loading model '/models/${model.file}'`,
-    `llama_model_loader: loaded meta data with 39 key-value pairs and 579 tensors from /models/${model.file} (version GGUF V3 (latest))`,
-    `load_tensors: offloaded 49/49 layers to GPU`,
-    `llama_context: n_ctx         = ${model.context}`,
-    `srv          init: initializing slots, n_slots = ${model.slots}`,
-    "",
-  ].join("\n")
 }

@@ -1,12 +1,17 @@
 import type { Reply } from "../llama/reply.ts"
 
+/** Longer answers are cut in their capture; nothing needs more of them. */
+const KEPT_CHARACTERS = 1_000_000
+
 /** Stands between the model server and the client, as llama-swap's response writers do. */
 export interface Recorder extends Reply {
   readonly status: number
   readonly headers: Record<string, string>
   readonly bytes: number
   readonly headSent: boolean
-  /** The text, of refusals only: a row quotes it. */
+  /** Whether it came as far as the model's own server. */
+  dispatched: boolean
+  /** The text, of refusals and of answers that somebody reads: rows quote it, captures hold it. */
   readonly text: string
 }
 
@@ -23,6 +28,7 @@ export function createRecorder(reply: Reply, listener: RecorderListener): Record
   let text = ""
   return {
     reads: reply.reads,
+    dispatched: false,
     get status() {
       return status
     },
@@ -39,7 +45,11 @@ export function createRecorder(reply: Reply, listener: RecorderListener): Record
       return text
     },
     head(code, values) {
-      if (headSent) return
+      if (headSent) {
+        // Too late to be sent, but the row shows it: a failed start inside an opened stream reads as JSON.
+        headers = { ...headers, ...values }
+        return
+      }
       headSent = true
       status = code
       headers = values
@@ -49,7 +59,7 @@ export function createRecorder(reply: Reply, listener: RecorderListener): Record
     write(chunk) {
       const size = Buffer.byteLength(chunk)
       bytes += size
-      if (status !== 200) text += chunk
+      if (status !== 200 || (reply.reads && text.length < KEPT_CHARACTERS)) text += chunk
       listener.onBytes(size)
       reply.write(chunk)
     },

@@ -1,41 +1,46 @@
 import type { ServeResult } from "../llama/chat.ts"
-import type { Measured } from "../llama/timings.ts"
+import { dialectOf } from "../llama/dialects/index.ts"
+import type { ModelRequest } from "../llama/request.ts"
+import { type Measured, timingsOf } from "../llama/timings.ts"
 import type { ModelScenario } from "../scenario.ts"
 import { NO_TOKENS, type TokenMetrics } from "./activity.ts"
 
 /** What llama-swap can read from an answer: timings win over usage, and without either it writes zeros. */
-export function tokensOf(
-  result: ServeResult,
-  request: { model: ModelScenario; vectors: boolean; usageInStream: boolean },
-) {
-  if (result.kind !== "done") return NO_TOKENS
+export function tokensOf(result: ServeResult, request: ModelRequest, model: ModelScenario): TokenMetrics {
+  if (result.kind !== "done" || model.reports === "nothing") return NO_TOKENS
+  const dialect = dialectOf(request.path.replace(/^\/v\//, "/"))
   const { measured } = result
-  const { reports } = request.model
-  if (request.vectors) return { ...fromUsage(measured), cache_tokens: -1 }
-  if (reports === "timings") return fromTimings(measured)
-  return reports === "usage" && request.usageInStream ? fromUsage(measured) : NO_TOKENS
+  if (!dialect) return { ...fromUsage(measured, false), cache_tokens: -1 }
+  const streams = request.body.stream === true
+  const hasTimings =
+    model.reports === "timings" && (streams ? dialect.streamHasTimings : dialect.wholeHasTimings)
+  if (hasTimings) return fromTimings(measured)
+  const asked = request.body.stream_options?.include_usage === true
+  const hasUsage = !streams || dialect.streamHasUsage || asked
+  return hasUsage ? fromUsage(measured, dialect.usageExcludesCache) : NO_TOKENS
 }
 
 /** Input without what came from the cache. */
 function fromTimings(measured: Measured): TokenMetrics {
+  const timings = timingsOf(measured)
   return {
     cache_tokens: measured.cacheN,
     draft_tokens: measured.draft && measured.draft.drafted > 0 ? measured.draft.drafted : -1,
     draft_acc_tokens: measured.draft && measured.draft.drafted > 0 ? measured.draft.accepted : -1,
     input_tokens: measured.promptN,
     output_tokens: measured.predictedN,
-    prompt_per_second: (1000 * measured.promptN) / measured.promptMs,
-    tokens_per_second: (1000 * measured.predictedN) / measured.predictedMs,
+    prompt_per_second: timings.prompt_per_second,
+    tokens_per_second: timings.predicted_per_second,
   }
 }
 
-/** The whole prompt, cache included: the same field with another meaning. */
-function fromUsage(measured: Measured): TokenMetrics {
+/** Mostly the whole prompt, cache included: the same field with another meaning. */
+function fromUsage(measured: Measured, excludesCache: boolean): TokenMetrics {
   return {
     cache_tokens: measured.cacheN,
     draft_tokens: -1,
     draft_acc_tokens: -1,
-    input_tokens: measured.cacheN + measured.promptN,
+    input_tokens: measured.promptN + (excludesCache ? 0 : measured.cacheN),
     output_tokens: measured.predictedN,
     prompt_per_second: -1,
     tokens_per_second: -1,

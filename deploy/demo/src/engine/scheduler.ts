@@ -19,7 +19,8 @@ export interface Scheduler {
   /** A process changed its state: whoever waits may go on, or has failed. */
   onState(process: ModelProcess, failure: string | null): void
   waiting(process: ModelProcess): number
-  failAll(cause: string): void
+  /** Whoever waits, for this model or for any, is told that it failed. */
+  fail(cause: string, process?: ModelProcess): void
 }
 
 /**
@@ -111,9 +112,9 @@ export function createScheduler(
       drain()
     },
     waiting: (process) => waitingFor(process, queue),
-    failAll(cause) {
-      const failed = queue
-      queue = []
+    fail(cause, process) {
+      const failed = queue.filter((waiter) => process === undefined || waiter.process === process)
+      queue = queue.filter((waiter) => !failed.includes(waiter))
       for (const waiter of failed) waiter.settle({ kind: "failed", cause })
     },
   }

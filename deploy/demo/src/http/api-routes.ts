@@ -5,7 +5,7 @@ import { refuse } from "../engine/errors.ts"
 import type { LogMonitor } from "../engine/logs.ts"
 import type { Exchange } from "./exchange.ts"
 import { rowsWithCaptures } from "./frames.ts"
-import { goJson } from "./go-json.ts"
+import { goJson } from "../go-json.ts"
 import { prometheusText } from "./prometheus.ts"
 
 function refuseWith(engine: Engine, exchange: Exchange, [status, message]: [number, string]) {

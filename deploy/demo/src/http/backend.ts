@@ -30,7 +30,16 @@ async function answer(process: ModelProcess, exchange: Exchange, now: () => numb
   exchange.gone.addEventListener("abort", () => abort.abort("client-gone"), { once: true })
   process.serving.add(abort)
   try {
-    const request = { method, path, headers, remoteIp, body: body.data, intent: null, abortAfterMs: null }
+    const request = {
+      method,
+      path,
+      headers,
+      remoteIp,
+      body: body.data,
+      bodyText: null,
+      intent: null,
+      abortAfterMs: null,
+    }
     const created = Math.floor(now() / 1000)
     const result = await serveModelRequest({
       server: process.llama,

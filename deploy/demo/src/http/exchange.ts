@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Reply } from "../llama/reply.ts"
-import { goJson } from "./go-json.ts"
+import { goJson } from "../go-json.ts"
+
+const HTML = "text/html; charset=utf-8"
 
 /** One HTTP request and its answer, with the bytes counted for the access log. */
 export interface Exchange {
@@ -49,8 +51,12 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     bytes: () => bytes,
     text,
     json: (status, value) => text(status, `${goJson(value)}\n`, { "Content-Type": "application/json" }),
-    redirect: (status, location) =>
-      text(status, "", { Location: location, "Content-Type": "text/html; charset=utf-8" }),
+    redirect(status, location) {
+      const name = status === 302 ? "Found" : "Moved Permanently"
+      if (status === 308) text(status, "", { Location: location })
+      else
+        text(status, `<a href="${location}">${name}</a>.\n\n`, { Location: location, "Content-Type": HTML })
+    },
     reply: {
       reads: true,
       head: (status, values) => void response.writeHead(status, values),

@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts"
 import type { EngineEvent, LogSource } from "../engine/events.ts"
 import type { InflightEntry, InflightUpdate } from "../engine/inflight.ts"
-import { goJson } from "./go-json.ts"
+import { goJson } from "../go-json.ts"
 
 export type MessageType =
   "modelStatus" | "logData" | "activity" | "metrics" | "inflight" | "uiConfig" | "profileChanged"

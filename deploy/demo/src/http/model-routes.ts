@@ -39,9 +39,14 @@ const IGNORED_WHILE_UNLOADED = /\.(js|json|css|png|gif|jpg|jpeg|ico|txt)$/
 
 /** A POST on a model route: the model's name is in the body. */
 export async function handleModelPost(engine: Engine, exchange: Exchange) {
-  const body = parseBody(await exchange.body())
+  const text = await exchange.body()
+  const body = parseBody(text)
   if (!body?.model) return refuseNoModel(engine, exchange)
-  await engine.pipeline.serve(toRequest(exchange, exchange.path, body), exchange.reply, exchange.gone)
+  await engine.pipeline.serve(
+    toRequest(exchange, exchange.path, { body, text }),
+    exchange.reply,
+    exchange.gone,
+  )
 }
 
 /** GET /props?model=: loads the model, as the real one does. */
@@ -67,8 +72,9 @@ export async function handleUpstream(engine: Engine, exchange: Exchange) {
     return refuse(exchange.reply, engine.edition, { status: 409, message, accept })
   }
   if (exchange.method === "POST" && MODEL_POST_PATHS.has(found.rest)) {
-    const body = parseBody(await exchange.body()) ?? {}
-    const request = toRequest(exchange, found.rest, { ...body, model: found.model })
+    const text = await exchange.body()
+    const body = { ...parseBody(text), model: found.model }
+    const request = toRequest(exchange, found.rest, { body, text })
     await engine.pipeline.serve(request, exchange.reply, exchange.gone)
     return
   }
@@ -133,7 +139,7 @@ function parseBody(text: string): ModelBody | null {
   }
 }
 
-function toRequest(exchange: Exchange, path: string, body: ModelBody): ModelRequest {
+function toRequest(exchange: Exchange, path: string, sent: { body: ModelBody; text: string }): ModelRequest {
   const headers = Object.fromEntries(
     Object.entries(exchange.headers).filter(
       ([name]) => !["host", "connection", "transfer-encoding"].includes(name),
@@ -144,7 +150,8 @@ function toRequest(exchange: Exchange, path: string, body: ModelBody): ModelRequ
     path,
     headers,
     remoteIp: exchange.remoteIp,
-    body,
+    body: sent.body,
+    bodyText: sent.text,
     intent: null,
     abortAfterMs: null,
   }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http"
 import type { Engine } from "../engine/engine.ts"
+import type { EngineEvent } from "../engine/events.ts"
 import { burstOf, frameOf, type MessageType, messagesOf } from "./frames.ts"
 
 /** The real one's buffer per client; what does not fit is dropped. */
@@ -46,7 +47,7 @@ export function createEventStreams(engine: Engine): EventStreams {
     return true
   }
 
-  engine.bus.on((event) => {
+  function publish(event: EngineEvent) {
     if (streams.size === 0 || silent) return
     for (const message of messagesOf(engine, event)) {
       if (isDropped(message.type)) {
@@ -56,6 +57,12 @@ export function createEventStreams(engine: Engine): EventStreams {
       const frame = frameOf(message)
       for (const stream of streams) send(stream, frame)
     }
+  }
+
+  engine.bus.on((event) => {
+    // The list is made when the message is sent, not when the state changed: two quick changes give two equal lists.
+    if (event.kind === "models") queueMicrotask(() => publish(event))
+    else publish(event)
   })
 
   return {

@@ -1,12 +1,20 @@
-import { type ModelRequest, answerSeed, outputTokensOf, promptOf } from "./request.ts"
+import { answerSeed, type ModelRequest, outputLimitOf, outputTokensOf, promptOf } from "./request.ts"
+import type { ModelScenario } from "../scenario.ts"
+import { dialectOf } from "./dialects/index.ts"
+import type { Answer, Dialect } from "./dialects/dialect.ts"
 import { type Reply, sendJson } from "./reply.ts"
 import type { LlamaServer } from "./server.ts"
-import { type Measured, timingsOf, usageOf } from "./timings.ts"
+import type { Measured } from "./timings.ts"
 import { wordAt, words } from "./words.ts"
 
-export const LLAMA_FINGERPRINT = "b9340-5dd1025cf"
-/** One streamed chunk without its word, about: for those who only count. */
-const CHUNK_BYTES = 214
+const STREAM_HEADERS = {
+  "Access-Control-Allow-Origin": "",
+  "Content-Type": "text/event-stream",
+  Server: "llama.cpp",
+  "X-Accel-Buffering": "no",
+}
+/** One streamed chunk, about: for those who only count. */
+const CHUNK_BYTES = 245
 /** For a client that does not read token by token, progress this often is enough. */
 const COARSE_TICK_MS = 250
 
@@ -21,18 +29,41 @@ export interface ServeParts {
   created: number
 }
 
-interface Answer {
-  parts: ServeParts
-  shape: Shape
+/** What will be said, known before it is: the same request gets the same words. */
+function answerOf(model: ModelScenario, request: ModelRequest, created: number): Answer {
+  const outputTokens = outputTokensOf(request)
+  return {
+    id: `chatcmpl-${answerSeed(request).toString(36)}${created.toString(36)}`,
+    model: request.body.model ?? model.id,
+    created,
+    request,
+    promptTokens: promptOf(request).tokens,
+    outputTokens,
+    truncated: outputTokens >= (outputLimitOf(request) ?? Infinity),
+    reports: model.reports,
+  }
 }
 
-interface Shape {
-  chat: boolean
-  id: string
+/** The whole answer once more, for a capture of a client that did not read it. */
+export function renderAnswer(
+  model: ModelScenario,
+  request: ModelRequest,
+  done: { measured: Measured; created: number },
+) {
+  const dialect = dialectOf(request.path.replace(/^\/v\//, "/"))
+  if (!dialect) return "{}"
+  const answer = answerOf(model, request, done.created)
+  const seed = answerSeed(request)
+  const text = words(seed, answer.outputTokens)
+  if (request.body.stream !== true) return JSON.stringify(dialect.whole(answer, text, done.measured))
+  const tokens = Array.from({ length: answer.outputTokens }, (_, index) =>
+    dialect.token(answer, wordAt(seed, index), index),
+  )
+  return dialect.open(answer) + tokens.join("") + dialect.close(answer, text, done.measured)
 }
 
-/** Chat and plain completions, streamed or whole, as llama-server answers them. */
-export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
+/** A generated answer, streamed or whole, in the words of the API that was asked. */
+export async function serveCompletion(parts: ServeParts, dialect: Dialect): Promise<ServeResult> {
   const { server, request, reply, signal } = parts
   const prompt = promptOf(request)
   if (prompt.tokens > server.model.context) {
@@ -41,15 +72,10 @@ export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
   }
   const streams = request.body.stream === true
   const seed = answerSeed(request)
-  const shape = {
-    chat: request.path.endsWith("/chat/completions"),
-    id: `chatcmpl-${seed.toString(36)}${parts.created.toString(36)}`,
-  }
-  const answer = { parts, shape }
   const outputTokens = outputTokensOf(request)
+  const answer = answerOf(server.model, request, parts.created)
   let sent = 0
-  if (streams) reply.head(200, { "Content-Type": "text/event-stream", Server: "llama.cpp" })
-
+  if (streams) reply.head(200, STREAM_HEADERS)
   const result = await server.run(
     {
       prompt,
@@ -60,86 +86,28 @@ export async function serveCompletion(parts: ServeParts): Promise<ServeResult> {
     {
       signal,
       onPromptDone() {
-        if (streams && shape.chat) reply.write(event(chunk(answer, { role: "assistant", content: null })))
+        if (streams) reply.write(dialect.open(answer))
       },
       onTokens(count) {
         if (!streams) return
-        if (reply.reads) {
-          for (let index = sent; index < count; index++) {
-            reply.write(event(chunk(answer, { content: wordAt(seed, index) })))
-          }
-        } else reply.count((count - sent) * CHUNK_BYTES)
+        if (!reply.reads) reply.count((count - sent) * CHUNK_BYTES)
+        else
+          for (let index = sent; index < count; index++)
+            reply.write(dialect.token(answer, wordAt(seed, index), index))
         sent = count
       },
     },
   )
   if (result.kind === "aborted") return result
-  const { measured } = result
-  const report = reportOf(server, measured)
+  const text = reply.reads ? words(seed, outputTokens) : ""
   if (streams) {
-    const includeUsage = request.body.stream_options?.include_usage === true
-    const last = chunk(answer, {}, finishReason(request, outputTokens))
-    reply.write(event({ ...last, ...(includeUsage ? {} : report.timings) }))
-    if (includeUsage) reply.write(event({ ...chunk(answer, null), ...report.usage, ...report.timings }))
-    reply.write("data: [DONE]\n\n")
+    reply.write(dialect.close(answer, text, result.measured))
     reply.end()
   } else {
-    const text = reply.reads ? words(seed, outputTokens) : ""
     if (!reply.reads) reply.count(outputTokens * 5)
-    sendJson(reply, 200, {
-      ...whole(answer, text, finishReason(request, outputTokens)),
-      ...report.usage,
-      ...report.timings,
-    })
+    sendJson(reply, 200, dialect.whole(answer, text, result.measured))
   }
-  return { kind: "done", measured }
-}
-
-function reportOf(server: LlamaServer, measured: Measured) {
-  const { reports } = server.model
-  return {
-    usage: reports === "nothing" ? {} : { usage: usageOf(measured) },
-    timings: reports === "timings" ? { timings: timingsOf(measured) } : {},
-  }
-}
-
-function finishReason(request: ModelRequest, outputTokens: number) {
-  const limit = request.body.max_completion_tokens ?? request.body.max_tokens ?? -1
-  return limit > 0 && outputTokens >= limit ? "length" : "stop"
-}
-
-type Delta = { role?: string; content?: string | null } | null
-
-function chunk({ parts, shape }: Answer, delta: Delta, finish: string | null = null) {
-  const choice = shape.chat
-    ? { finish_reason: finish, index: 0, delta }
-    : { text: delta?.content ?? "", index: 0, logprobs: null, finish_reason: finish }
-  return {
-    choices: delta === null ? [] : [choice],
-    created: parts.created,
-    id: shape.id,
-    model: parts.request.body.model ?? parts.server.model.id,
-    system_fingerprint: LLAMA_FINGERPRINT,
-    object: shape.chat ? "chat.completion.chunk" : "text_completion",
-  }
-}
-
-function whole({ parts, shape }: Answer, text: string, finish: string) {
-  const choice = shape.chat
-    ? { finish_reason: finish, index: 0, message: { role: "assistant", content: text } }
-    : { text, index: 0, logprobs: null, finish_reason: finish }
-  return {
-    choices: [choice],
-    created: parts.created,
-    model: parts.request.body.model ?? parts.server.model.id,
-    system_fingerprint: LLAMA_FINGERPRINT,
-    object: shape.chat ? "chat.completion" : "text_completion",
-    id: shape.id,
-  }
-}
-
-function event(value: unknown): string {
-  return `data: ${JSON.stringify(value)}\n\n`
+  return result
 }
 
 function contextError(tokens: number, context: number) {

@@ -1,4 +1,4 @@
-import { LLAMA_FINGERPRINT } from "./chat.ts"
+import { LLAMA_FINGERPRINT } from "./dialects/openai.ts"
 import type { LlamaServer } from "./server.ts"
 
 /** GET pages of a llama-server: what a same-host reader asks without waking or keeping a model. */
@@ -76,8 +76,8 @@ function slotPage(server: LlamaServer, slot: LlamaServer["slots"][number]) {
     ...base,
     id_task: slot.task,
     n_prompt_tokens: slot.promptTokens,
-    n_prompt_tokens_processed: slot.promptTokens,
-    n_prompt_tokens_cache: slot.cachedTokens,
+    n_prompt_tokens_processed: slot.busy ? slot.promptTokens - slot.reusedTokens : 0,
+    n_prompt_tokens_cache: slot.busy ? slot.reusedTokens : 0,
     params: { n_predict: -1, temperature: 0.8, stream: true },
     next_token: [{ has_next_token: slot.busy, has_new_line: true, n_remain: -1, n_decoded: slot.decoded }],
   }

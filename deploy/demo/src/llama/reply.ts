@@ -51,7 +51,13 @@ export function createSilentReply(keepText = false): Collected {
 }
 
 export function sendJson(reply: Reply, status: number, value: unknown) {
-  reply.head(status, { "Content-Type": "application/json; charset=utf-8", Server: "llama.cpp" })
-  reply.write(JSON.stringify(value))
+  const text = JSON.stringify(value)
+  reply.head(status, {
+    "Access-Control-Allow-Origin": "",
+    "Content-Length": String(Buffer.byteLength(text)),
+    "Content-Type": "application/json; charset=utf-8",
+    Server: "llama.cpp",
+  })
+  reply.write(text)
   reply.end()
 }

@@ -13,6 +13,7 @@ export const ModelBody = z.looseObject({
   documents: z.array(z.unknown()).optional().catch(undefined),
   max_tokens: z.number().optional().catch(undefined),
   max_completion_tokens: z.number().optional().catch(undefined),
+  max_output_tokens: z.number().optional().catch(undefined),
   n_predict: z.number().optional().catch(undefined),
   cache_prompt: z.boolean().optional().catch(undefined),
   timings_per_token: z.boolean().optional().catch(undefined),
@@ -33,6 +34,8 @@ export interface ModelRequest {
   headers: Record<string, string>
   remoteIp: string
   body: ModelBody
+  /** As the client sent it; null where a simulated client sent nothing. */
+  bodyText: string | null
   intent: Intent | null
   /** Simulated clients only: gone after this long. */
   abortAfterMs: number | null
@@ -49,11 +52,17 @@ export function promptOf(request: ModelRequest): Prompt {
   return { tokens: Math.max(1, Math.ceil(text.length / CHARACTERS_PER_TOKEN)), session: null, text }
 }
 
+/** null = the client set none. */
+export function outputLimitOf({ body }: ModelRequest): number | null {
+  const limit =
+    body.max_completion_tokens ?? body.max_tokens ?? body.max_output_tokens ?? body.n_predict ?? -1
+  return limit > 0 ? limit : null
+}
+
 export function outputTokensOf(request: ModelRequest): number {
-  const { intent, body } = request
-  const limit = body.max_completion_tokens ?? body.max_tokens ?? body.n_predict ?? -1
-  const wanted = intent?.outputTokens ?? DEFAULT_OUTPUT_TOKENS
-  return Math.max(1, limit > 0 ? (intent ? Math.min(limit, wanted) : limit) : wanted)
+  const limit = outputLimitOf(request)
+  if (request.intent) return Math.max(1, Math.min(limit ?? Infinity, request.intent.outputTokens))
+  return limit ?? DEFAULT_OUTPUT_TOKENS
 }
 
 /** Decides the words of the answer: the same question gets the same answer. */

@@ -3,7 +3,8 @@ import type { Random } from "../random.ts"
 import type { ModelScenario } from "../scenario.ts"
 import { createLoadMeter, type LoadMeter } from "./load-meter.ts"
 import { chooseSlot, createSlots, type Prompt, reusable, type Slot } from "./slots.ts"
-import { type Measured, timingsOf } from "./timings.ts"
+import type { LlamaLog } from "./log-lines.ts"
+import type { Measured } from "./timings.ts"
 
 /** Tokenising, sampling and HTTP before the first token, whatever the prompt. */
 const OVERHEAD_MS = 9
@@ -41,7 +42,7 @@ export interface LlamaServerParts {
   model: ModelScenario
   clock: Clock
   random: Random
-  log: (line: string) => void
+  log: LlamaLog
 }
 
 export function createLlamaServer({ model, clock, random, log }: LlamaServerParts): LlamaServer {
@@ -71,6 +72,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
 
   async function prefill(slot: Slot, task: Task, signal: AbortSignal) {
     const cacheN = task.cachePrompt ? reusable(slot, task.prompt) : 0
+    slot.reusedTokens = cacheN
     const promptN = Math.max(1, task.prompt.tokens - cacheN)
     const promptMs = OVERHEAD_MS + (1000 * promptN) / (model.prefill_tps * random.noise(0.06))
     meter.begin("prefill")
@@ -82,7 +84,8 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
   async function decode(slot: Slot, task: Task, events: TaskEvents) {
     const others = slots.filter((other) => other.busy).length - 1
     const perSecond = (model.decode_tps * random.noise(0.05)) / (1 + BATCH_PENALTY * Math.max(0, others))
-    const totalMs = (1000 * task.outputTokens) / perSecond
+    // The first token comes with the prompt.
+    const totalMs = (1000 * Math.max(0, task.outputTokens - 1)) / perSecond
     const startedAt = clock.now()
     meter.begin("decode")
     slot.decoded = 0
@@ -90,7 +93,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     while (finished && slot.decoded < task.outputTokens) {
       const leftMs = totalMs - (clock.now() - startedAt)
       finished = await wait(clock, Math.max(1, Math.min(task.tickMs, leftMs)), events.signal)
-      const due = Math.floor(((clock.now() - startedAt) * perSecond) / 1000 + 1e-6)
+      const due = 1 + Math.floor(((clock.now() - startedAt) * perSecond) / 1000 + 1e-6)
       const count = leftMs <= task.tickMs ? task.outputTokens : Math.min(due, task.outputTokens)
       if (finished && count > slot.decoded) {
         slot.decoded = count
@@ -110,11 +113,11 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     slot.task = taskId
     slot.promptTokens = task.prompt.tokens
     const tag = `id ${String(slot.id).padStart(2)} | task ${taskId} |`
-    log(`slot launch_slot_: ${tag} processing task\n`)
+    log.info(`slot launch_slot_: ${tag} processing task, is_child = 0`)
     try {
       const prompt = await prefill(slot, task, events.signal)
       if (!prompt.finished) {
-        log(`srv          stop: cancel task, id_task = ${taskId}\n`)
+        log.info(`srv          stop: cancel task, id_task = ${taskId}`)
         return { kind: "aborted" }
       }
       slot.prompt = task.prompt
@@ -123,7 +126,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
       const generated = await decode(slot, task, events)
       slot.cachedTokens += slot.decoded
       if (!generated.finished) {
-        log(`srv          stop: cancel task, id_task = ${taskId}\n`)
+        log.info(`srv          stop: cancel task, id_task = ${taskId}`)
         return { kind: "aborted" }
       }
       const measured: Measured = {
@@ -134,7 +137,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
         predictedMs: generated.predictedMs,
         draft: draftOf(model, task.outputTokens),
       }
-      log(timingLines(tag, measured))
+      log.timing(tag, measured)
       return { kind: "done", measured }
     } finally {
       freeSlot(slot)
@@ -159,19 +162,4 @@ function draftOf(model: ModelScenario, outputTokens: number) {
   if (model.draft_acceptance === null) return null
   const accepted = Math.floor(outputTokens * model.draft_acceptance * 0.7)
   return { drafted: Math.ceil(accepted / Math.max(0.05, model.draft_acceptance)), accepted }
-}
-
-function timingLines(tag: string, measured: Measured): string {
-  const timings = timingsOf(measured)
-  const total = measured.promptMs + measured.predictedMs
-  const ms = (value: number) => value.toFixed(2).padStart(11)
-  const speed = (value: number) => value.toFixed(2).padStart(8)
-  return [
-    `slot print_timing: ${tag} `,
-    `prompt eval time = ${ms(measured.promptMs)} ms / ${String(measured.promptN).padStart(5)} tokens (${speed(timings.prompt_per_token_ms)} ms per token, ${speed(timings.prompt_per_second)} tokens per second)`,
-    `       eval time = ${ms(measured.predictedMs)} ms / ${String(measured.predictedN).padStart(5)} tokens (${speed(timings.predicted_per_token_ms)} ms per token, ${speed(timings.predicted_per_second)} tokens per second)`,
-    `      total time = ${ms(total)} ms / ${String(measured.promptN + measured.predictedN).padStart(5)} tokens`,
-    `slot      release: ${tag} stop processing: n_tokens = ${measured.cacheN + measured.promptN + measured.predictedN}, truncated = 0`,
-    "",
-  ].join("\n")
 }

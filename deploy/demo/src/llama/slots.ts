@@ -14,6 +14,8 @@ export interface Slot {
   task: number | null
   prompt: Prompt | null
   cachedTokens: number
+  /** Of the prompt it works on. */
+  reusedTokens: number
   decoded: number
   promptTokens: number
 }
@@ -28,6 +30,7 @@ export function createSlots(count: number): Slot[] {
     task: null,
     prompt: null,
     cachedTokens: 0,
+    reusedTokens: 0,
     decoded: 0,
     promptTokens: 0,
   }))

@@ -22,18 +22,22 @@ export interface Measured {
   draft: { drafted: number; accepted: number } | null
 }
 
+/** The first token comes with the prompt, so the generation rate counts one less; of one token it is 0. */
 export function timingsOf(measured: Measured): Timings {
-  const { cacheN, promptN, promptMs, predictedN, predictedMs, draft } = measured
+  const { cacheN, promptN, predictedN, draft } = measured
+  const promptMs = microseconds(measured.promptMs)
+  const intervals = Math.max(0, predictedN - 1)
+  const predictedMs = intervals === 0 ? 0.001 : microseconds(measured.predictedMs)
   return {
     cache_n: cacheN,
     prompt_n: promptN,
-    prompt_ms: round(promptMs),
-    prompt_per_token_ms: round(promptMs / promptN),
-    prompt_per_second: round((1000 * promptN) / promptMs),
+    prompt_ms: promptMs,
+    prompt_per_token_ms: promptMs / promptN,
+    prompt_per_second: (1000 * promptN) / promptMs,
     predicted_n: predictedN,
-    predicted_ms: round(predictedMs),
-    predicted_per_token_ms: round(predictedMs / predictedN),
-    predicted_per_second: round((1000 * predictedN) / predictedMs),
+    predicted_ms: predictedMs,
+    predicted_per_token_ms: intervals === 0 ? 0 : predictedMs / intervals,
+    predicted_per_second: (1000 * intervals) / predictedMs,
     ...(draft && draft.drafted > 0 ? { draft_n: draft.drafted, draft_n_accepted: draft.accepted } : {}),
   }
 }
@@ -48,6 +52,6 @@ export function usageOf(measured: Measured) {
   }
 }
 
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000
+function microseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000
 }
