@@ -5,9 +5,12 @@ export interface Commands {
   hub: readonly string[]
   sidecar: readonly string[]
   demo: readonly string[]
+  /** A development server for the cockpit, in front of the hub. */
+  ui?: { command: readonly string[]; url: string }
 }
 
-const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+export const inRepository = (path: string): string =>
+  fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
 export const PRODUCT: Commands = {
   hub: [process.execPath, inRepository("hub/src/main.ts"), "serve"],

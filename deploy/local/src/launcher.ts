@@ -108,6 +108,13 @@ export function createLauncher({ settings, commands, guard, say }: LauncherOptio
     )
   }
 
+  const startDevelopmentUi = ({ command, url }: NonNullable<Commands["ui"]>): void => {
+    const env = settings.values
+    const start = (): Child => startOwn({ name: "ui", command, env, stage: STAGE.sidecar })
+    keep(STAGE.sidecar, supervise({ name: "ui", say, start }))
+    say(`the cockpit with hot reload: ${url}`)
+  }
+
   const startDemoFleet = (services: Services): void => {
     const fleet = startDemo({
       hosts: typeof settings.demo === "number" ? settings.demo : null,
@@ -132,10 +139,14 @@ export function createLauncher({ settings, commands, guard, say }: LauncherOptio
       keep(STAGE.nats, services)
       void services.lost.then(({ name, status }) => breakDown(`${name} ${describeExit(status)}`))
       const address = startHub(services)
+      // Awaited below; until then its failure must not count as unhandled.
+      address.catch(() => undefined)
       const withDemo = wantsDemo(settings, await answering, say)
       if (withDemo) startDemoFleet(services)
       await startOwnSidecar(services)
-      return address
+      const url = await address
+      if (commands.ui !== undefined) startDevelopmentUi(commands.ui)
+      return url
     },
     stop: async () => {
       guard.seal()

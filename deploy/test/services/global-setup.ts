@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
-import { homedir, tmpdir } from "node:os"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestProject } from "vitest/node"
 import { startGuard } from "../../local/src/processes/guard.ts"
@@ -8,6 +8,7 @@ import { findNatsServer } from "../../local/src/services/nats-binary.ts"
 import { startNatsServer } from "../../local/src/services/nats-server.ts"
 import type { NatsServer } from "../../local/src/services/nats-server.ts"
 import { startPostgres } from "../../local/src/services/postgres.ts"
+import { toolFolder } from "../../local/src/tool-folder.ts"
 
 /** One Postgres and one nats-server for a whole run, in a folder that goes with it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -44,11 +45,4 @@ async function sharedNats({ folder, binary, guard }: SharedNats): Promise<NatsSe
   })
   if (server === null) throw new Error("nats-server found no free port")
   return server
-}
-
-// A nats-server that had to be fetched is kept over runs.
-function toolFolder(): string {
-  const folder = join(homedir(), ".cache", "boocontrol")
-  mkdirSync(folder, { recursive: true })
-  return folder
 }
