@@ -1,0 +1,149 @@
+import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
+import { epochMsOf } from "@boocontrol/shared/time"
+import { UNKNOWN_CALLER } from "./ports.ts"
+import type { Attribution, Caller } from "./ports.ts"
+
+/** A request that was seen in flight. `endedAtMs` by our clock; null while it runs. */
+export interface SeenRequest {
+  readonly key: string
+  readonly model: string
+  readonly path: string | null
+  /** By the engine's clock. */
+  readonly startedAtMs: number
+  /** By our clock: its length is what counts. */
+  readonly seenAtMs: number
+  readonly endedAtMs: number | null
+  readonly caller: Caller
+}
+
+/** A row's time is cut to whole seconds and taken a moment after the request's end: start + duration lies near it. */
+const BEFORE_ROW_MS = 500
+const AFTER_ROW_MS = 2_000
+/** Two requests alike in everything else are told apart by how long they took, if clearly so. */
+const CLOSE_MS = 60
+const FAR_MS = 250
+/** The row comes within milliseconds of the end; a lost doorbell delays it by one safety interval. */
+const KEEP_ENDED_MS = 90_000
+const KEEP_UNMATCHED_MS = 5_000
+const MAX_SEEN = 2_000
+const MAX_UNMATCHED = 500
+
+/**
+ * Pairs rows with the requests that were seen in flight, by model, path and time. A pair is made only when it is
+ * the only one possible: a wrong caller is worse than none.
+ */
+export function matchCallers(
+  rows: readonly ObservedRequest[],
+  seen: readonly SeenRequest[],
+): Map<number, SeenRequest> {
+  const candidates = rows.map((row) => seen.filter((request) => couldBe(row, request)))
+  const claims = new Map<string, number>()
+  for (const list of candidates) for (const { key } of list) claims.set(key, (claims.get(key) ?? 0) + 1)
+  const pairs = new Map<number, SeenRequest>()
+  candidates.forEach((list, index) => {
+    const row = rows[index]
+    if (!row) return
+    const only = list.length === 1 ? list[0] : undefined
+    const found = only && claims.get(only.key) === 1 ? only : closest(row, list)
+    if (found) pairs.set(index, found)
+  })
+  return withoutDoubles(pairs)
+}
+
+function couldBe(row: ObservedRequest, request: SeenRequest): boolean {
+  if (row.model !== request.model || row.req_path !== request.path || row.duration_ms === null) return false
+  const offset = request.startedAtMs + row.duration_ms - epochMsOf(row.ts)
+  return offset >= -BEFORE_ROW_MS && offset <= AFTER_ROW_MS
+}
+
+function closest(row: ObservedRequest, list: readonly SeenRequest[]): SeenRequest | null {
+  const ranked = list
+    .flatMap((request) =>
+      request.endedAtMs === null || row.duration_ms === null
+        ? []
+        : [{ request, off: Math.abs(request.endedAtMs - request.seenAtMs - row.duration_ms) }],
+    )
+    .sort((a, b) => a.off - b.off)
+  const [best, second] = ranked
+  if (!best || ranked.length !== list.length || best.off > CLOSE_MS) return null
+  return second && second.off < FAR_MS ? null : best.request
+}
+
+function withoutDoubles(pairs: Map<number, SeenRequest>): Map<number, SeenRequest> {
+  const uses = new Map<string, number>()
+  for (const { key } of pairs.values()) uses.set(key, (uses.get(key) ?? 0) + 1)
+  return new Map([...pairs].filter(([, { key }]) => uses.get(key) === 1))
+}
+
+export interface CallerBook extends Attribution {
+  /** The list in flight now; what is missing from it since last time has ended. */
+  inflight(running: readonly Omit<SeenRequest, "seenAtMs" | "endedAtMs">[], nowMs: number): void
+}
+
+/** Remembers who was in flight, so that rows can be told their caller at once or a little later. */
+export function createCallerBook(): CallerBook {
+  const seen = new Map<string, SeenRequest>()
+  /** Requests whose row came before their end was seen: they must not be taken for another row's. */
+  const spent = new Set<string>()
+  let unmatched: { row: ObservedRequest; atMs: number }[] = []
+
+  function forget(nowMs: number): void {
+    for (const [key, request] of seen)
+      if (request.endedAtMs !== null && request.endedAtMs < nowMs - KEEP_ENDED_MS) seen.delete(key)
+    for (const key of seen.keys()) {
+      if (seen.size <= MAX_SEEN) break
+      seen.delete(key)
+    }
+    unmatched = unmatched.filter(({ atMs }) => atMs >= nowMs - KEEP_UNMATCHED_MS).slice(-MAX_UNMATCHED)
+  }
+
+  function match(rows: readonly ObservedRequest[]): Map<number, SeenRequest> {
+    const pairs = matchCallers(rows, [...seen.values()])
+    for (const { key } of pairs.values()) {
+      seen.delete(key)
+      spent.add(key)
+    }
+    return pairs
+  }
+
+  return {
+    inflight(running, nowMs) {
+      const keys = new Set(running.map(({ key }) => key))
+      for (const [key, request] of seen)
+        if (request.endedAtMs === null && !keys.has(key)) seen.set(key, { ...request, endedAtMs: nowMs })
+      for (const key of spent) if (!keys.has(key)) spent.delete(key)
+      for (const request of running)
+        if (!seen.has(request.key) && !spent.has(request.key))
+          seen.set(request.key, { ...request, seenAtMs: nowMs, endedAtMs: null })
+      forget(nowMs)
+    },
+    fill(rows, nowMs) {
+      forget(nowMs)
+      const pairs = match(rows)
+      return rows.map((row, index) => {
+        const pair = pairs.get(index)
+        if (!pair) unmatched.push({ row, atMs: nowMs })
+        return pair ? { ...row, ...pair.caller } : row
+      })
+    },
+    late(nowMs) {
+      forget(nowMs)
+      if (unmatched.length === 0 || seen.size === 0) return []
+      const pairs = match(unmatched.map(({ row }) => row))
+      const found = [...pairs].flatMap(([index, { caller }]) => {
+        const row = unmatched[index]?.row
+        return row && !isUnknown(caller) ? [{ ...identityOf(row), ...caller }] : []
+      })
+      unmatched = unmatched.filter((_, index) => !pairs.has(index))
+      return found
+    },
+  }
+}
+
+function identityOf(row: ObservedRequest): Pick<RequestEnrichment, "swap_epoch" | "swap_entry_id" | "ts"> {
+  return { swap_epoch: row.swap_epoch, swap_entry_id: row.swap_entry_id, ts: row.ts }
+}
+
+function isUnknown(caller: Caller): boolean {
+  return Object.keys(UNKNOWN_CALLER).every((key) => caller[key as keyof Caller] === null)
+}

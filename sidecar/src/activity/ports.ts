@@ -1,0 +1,38 @@
+import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
+
+/** Who asked: known from the request while it was in flight, never from its row. */
+export type Caller = Pick<
+  ObservedRequest,
+  "source" | "request_id" | "client_ip" | "user_agent" | "session_id"
+>
+
+export const UNKNOWN_CALLER: Caller = {
+  source: null,
+  request_id: null,
+  client_ip: null,
+  user_agent: null,
+  session_id: null,
+}
+
+/** A request row as the engine's store holds it, in our terms: without an epoch and without its caller. */
+export type StoredRow = Omit<ObservedRequest, "swap_epoch" | keyof Caller>
+
+/** Rows of the store, oldest first. `more`: the store holds newer ones than these. */
+export interface RowPage {
+  readonly rows: readonly StoredRow[]
+  readonly more: boolean
+}
+
+export interface RowSource {
+  /**
+   * Rows whose id is `from` or higher, the row `from` itself included if the store still holds it: the follower
+   * looks at it to see whether this is still the same store. `expected`: the highest id that is known to exist.
+   */
+  read(from: number, expected: number | null): Promise<RowPage>
+}
+
+/** Finds out who asked. Rows it cannot tell yet come back from `late` once it can. */
+export interface Attribution {
+  fill(rows: readonly ObservedRequest[], nowMs: number): ObservedRequest[]
+  late(nowMs: number): RequestEnrichment[]
+}
