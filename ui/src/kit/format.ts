@@ -1,0 +1,97 @@
+/** How numbers and times are written, everywhere the same. Unknown is a dash. */
+export const DASH = "–"
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+const tenths = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const dayTime = new Intl.DateTimeFormat("en-GB", {
+  day: "2-digit",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+})
+const fullTime = new Intl.DateTimeFormat("en-GB", {
+  dateStyle: "medium",
+  timeStyle: "long",
+})
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+export function count(value: number | null): string {
+  return value === null ? DASH : whole.format(value)
+}
+
+/** One digit after the point; from a thousand on none, since it no longer says anything. */
+export function decimal(value: number | null): string {
+  if (value === null) return DASH
+  return Math.abs(value) >= 1000 ? whole.format(value) : tenths.format(value)
+}
+
+export function gib(mib: number | null): string {
+  return decimal(mib === null ? null : mib / 1024)
+}
+
+export function percent(value: number | null): string {
+  return value === null ? DASH : `${whole.format(value)} %`
+}
+
+/** `820 ms`, `6.2 s`, `2m 14s`, `3h 05m`, `2d 4h`. */
+export function duration(ms: number | null): string {
+  if (ms === null) return DASH
+  if (ms < SECOND) return `${Math.round(ms)} ms`
+  if (ms < 10 * SECOND) return `${(ms / SECOND).toFixed(1)} s`
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ${two(Math.floor((ms % MINUTE) / SECOND))}s`
+  if (ms < DAY) return `${Math.floor(ms / HOUR)}h ${two(Math.floor((ms % HOUR) / MINUTE))}m`
+  return `${Math.floor(ms / DAY)}d ${Math.floor((ms % DAY) / HOUR)}h`
+}
+
+/** What is left, in one unit: `12m`, `45s`, `2h`. */
+export function left(ms: number): string {
+  if (ms < MINUTE) return `${Math.max(0, Math.ceil(ms / SECOND))}s`
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m`
+  return ms < DAY ? `${Math.floor(ms / HOUR)}h` : `${Math.floor(ms / DAY)}d`
+}
+
+export function ago(ms: number): string {
+  if (ms < 10 * SECOND) return "just now"
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s ago`
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`
+  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h ago`
+  return `${Math.floor(ms / DAY)} days ago`
+}
+
+export function clockTime(epochMs: number): string {
+  return timeOfDay.format(epochMs)
+}
+
+export function clockMinute(epochMs: number): string {
+  return hourMinute.format(epochMs)
+}
+
+/** Time of day; with its date where it was not within the last 20 hours. */
+export function since(epochMs: number, nowMs: number): string {
+  return nowMs - epochMs < 20 * HOUR ? hourMinute.format(epochMs) : dayTime.format(epochMs)
+}
+
+export function fullDate(epochMs: number): string {
+  return fullTime.format(epochMs)
+}
+
+/** `64k` for 65,536 tokens. */
+export function contextLength(tokens: number | null): string | null {
+  if (tokens === null) return null
+  return tokens >= 1024 ? `${Math.round(tokens / 1024)}k` : String(tokens)
+}
+
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${whole.format(number)} ${number === 1 ? one : many}`
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0")
+}

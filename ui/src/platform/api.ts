@@ -1,0 +1,106 @@
+import { ErrorBody } from "@boocontrol/shared/errors"
+import { inject } from "vue"
+import type { InjectionKey } from "vue"
+import type * as z from "zod/mini"
+
+export type Query = Readonly<Record<string, string | number | readonly string[] | null | undefined>>
+
+/** A reply that is not what was asked for: the hub's own words where it gave any. */
+export class ApiError extends Error {
+  readonly code: string
+  /** HTTP status; null where no reply came at all. */
+  readonly status: number | null
+  readonly body: ErrorBody | null
+
+  constructor(
+    message: string,
+    given: { code: string; status: number | null; body?: ErrorBody; cause?: unknown },
+  ) {
+    super(message, given.cause === undefined ? undefined : { cause: given.cause })
+    this.name = "ApiError"
+    this.code = given.code
+    this.status = given.status
+    this.body = given.body ?? null
+  }
+}
+
+export interface Api {
+  get<T extends z.ZodMiniType>(path: string, reply: T, given?: RequestGiven): Promise<z.infer<T>>
+  /** The reply's body is not looked at: what changed comes as a frame. */
+  put(path: string, body: unknown): Promise<void>
+  /** Full address of a route, for a link. */
+  href(path: string, query?: Query): string
+}
+
+interface RequestGiven {
+  readonly query?: Query
+  readonly signal?: AbortSignal
+}
+
+export function createApi(baseUrl: string, request: typeof fetch = (...given) => fetch(...given)): Api {
+  const href = (path: string, query: Query = {}) => `${baseUrl}${path}${queryText(query)}`
+
+  async function call(url: string, init: RequestInit): Promise<Response> {
+    let reply: Response
+    try {
+      reply = await request(url, init)
+    } catch (cause) {
+      if (init.signal?.aborted) throw cause
+      throw new ApiError("The hub does not answer", { code: "UNREACHABLE", status: null, cause })
+    }
+    if (!reply.ok) throw await errorOf(reply)
+    return reply
+  }
+
+  return {
+    href,
+    async get(path, schema, given = {}) {
+      const init: RequestInit = given.signal ? { signal: given.signal } : {}
+      const reply = await call(href(path, given.query), init)
+      const parsed = schema.safeParse(await readJson(reply))
+      if (parsed.success) return parsed.data
+      throw new ApiError(`The hub's reply to ${path} is not understood here: reload the page`, {
+        code: "REPLY_REJECTED",
+        status: reply.status,
+        cause: parsed.error,
+      })
+    },
+    async put(path, body) {
+      const headers = { "content-type": "application/json" }
+      await call(href(path), { method: "PUT", headers, body: JSON.stringify(body) })
+    },
+  }
+}
+
+async function readJson(reply: Response): Promise<unknown> {
+  try {
+    return await reply.json()
+  } catch {
+    return undefined
+  }
+}
+
+async function errorOf(reply: Response): Promise<ApiError> {
+  const body = ErrorBody.safeParse(await readJson(reply))
+  if (!body.success)
+    return new ApiError(`The hub answered ${reply.status}`, { code: "HTTP", status: reply.status })
+  return new ApiError(body.data.error, { code: body.data.code, status: reply.status, body: body.data })
+}
+
+function queryText(query: Query): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null || value === "") continue
+    for (const one of Array.isArray(value) ? value : [value]) params.append(name, String(one))
+  }
+  const text = params.toString()
+  return text === "" ? "" : `?${text}`
+}
+
+export const API: InjectionKey<Api> = Symbol("api")
+
+export function useApi(): Api {
+  const api = inject(API)
+  if (!api) throw new Error("no api was provided")
+  return api
+}

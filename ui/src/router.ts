@@ -1,0 +1,47 @@
+import { createRouter, createWebHistory } from "vue-router"
+import type { Router } from "vue-router"
+
+declare module "vue-router" {
+  interface RouteMeta {
+    title: string
+  }
+}
+
+/** Pages come when they are asked for. `base` is the path of <base href>, which the hub writes into the page. */
+export function createAppRouter(base: string): Router {
+  const router = createRouter({
+    history: createWebHistory(base),
+    routes: [
+      {
+        path: "/",
+        name: "fleet",
+        component: () => import("./fleet/FleetPage.vue"),
+        meta: { title: "Fleet" },
+      },
+      {
+        path: "/activity",
+        name: "activity",
+        component: () => import("./activity/ActivityPage.vue"),
+        meta: { title: "Activity" },
+      },
+      {
+        path: "/hosts/:id",
+        name: "host",
+        component: () => import("./hosts/HostPage.vue"),
+        props: true,
+        meta: { title: "Host" },
+      },
+      {
+        path: "/:rest(.*)*",
+        name: "nowhere",
+        component: () => import("./shell/NoSuchPage.vue"),
+        meta: { title: "Not found" },
+      },
+    ],
+  })
+  router.afterEach((to) => {
+    const what = typeof to.params["id"] === "string" ? to.params["id"] : to.meta["title"]
+    document.title = `${what} · BooControl`
+  })
+  return router
+}

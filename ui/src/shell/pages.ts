@@ -1,0 +1,13 @@
+import type { IconName } from "../kit/icons.ts"
+
+export interface PageEntry {
+  readonly name: string
+  readonly title: string
+  readonly icon: IconName
+}
+
+/** What the rail and the palette lead to. */
+export const PAGES: readonly PageEntry[] = [
+  { name: "fleet", title: "Fleet", icon: "fleet" },
+  { name: "activity", title: "Activity", icon: "activity" },
+]

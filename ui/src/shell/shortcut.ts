@@ -1,0 +1,12 @@
+import { onScopeDispose } from "vue"
+
+/** Ctrl (or Command) and a key, anywhere on the page. */
+export function onShortcut(key: string, run: () => void): void {
+  const listen = (event: KeyboardEvent) => {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== key) return
+    event.preventDefault()
+    run()
+  }
+  addEventListener("keydown", listen)
+  onScopeDispose(() => removeEventListener("keydown", listen))
+}
