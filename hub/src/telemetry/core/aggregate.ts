@@ -1,0 +1,134 @@
+import { Aggregate } from "@boocontrol/shared/telemetry"
+import type { GpuSample, SysSample } from "@boocontrol/shared/telemetry"
+import * as z from "zod/mini"
+
+/** Readings of a GPU and of the machine that are aggregated: everything that is a number and changes. */
+export const GPU_METRICS = [
+  "util_pct",
+  "mem_busy_pct",
+  "mem_used_mib",
+  "mem_total_mib",
+  "temp_c",
+  "mem_temp_c",
+  "power_w",
+  "power_limit_w",
+  "clock_sm_mhz",
+  "clock_mem_mhz",
+  "fan_pct",
+] as const satisfies readonly (keyof GpuSample)[]
+export const SYS_METRICS = [
+  "cpu_pct",
+  "load_1",
+  "mem_used_mib",
+  "mem_total_mib",
+  "swap_used_mib",
+  "swap_total_mib",
+  "disk_used_mib",
+  "disk_total_mib",
+  "net_rx_bytes_per_s",
+  "net_tx_bytes_per_s",
+] as const satisfies readonly (keyof SysSample)[]
+
+/** By metric; one that was never read is absent. */
+const Metrics = z.record(z.string(), Aggregate)
+export type Metrics = z.infer<typeof Metrics>
+
+const GpuAggregate = z.object({
+  index: z.int(),
+  uuid: z.nullable(z.string()),
+  name: z.nullable(z.string()),
+  metrics: Metrics,
+})
+export type GpuAggregate = z.infer<typeof GpuAggregate>
+
+/** What is known of one host over a stretch of time: a sample, or any number of them together. */
+export const Bucket = z.object({
+  samples: z.int(),
+  backfilled: z.int(),
+  /** By uuid, or by `index-N` where a GPU has none. Null: no sample had GPU readings. */
+  gpu_agg: z.nullable(z.record(z.string(), GpuAggregate)),
+  sys_agg: z.nullable(Metrics),
+})
+export type Bucket = z.infer<typeof Bucket>
+
+const Named = z.looseObject({ index: z.int(), uuid: z.nullable(z.string()), name: z.nullable(z.string()) })
+/** A stored sample. Its readings are looked at one by one: parsing thousands of whole samples costs too long. */
+export const StoredSample = z.object({
+  gpu: z.nullable(z.array(Named)),
+  sys: z.nullable(z.record(z.string(), z.unknown())),
+  backfilled: z.boolean(),
+})
+export type StoredSample = z.infer<typeof StoredSample>
+
+export function bucketOfSample({ gpu, sys, backfilled }: StoredSample): Bucket {
+  return {
+    samples: 1,
+    backfilled: backfilled ? 1 : 0,
+    gpu_agg:
+      gpu && Object.fromEntries(gpu.map((one) => [one.uuid ?? `index-${one.index}`, gpuOf(one)] as const)),
+    sys_agg: sys && metricsOf(sys, SYS_METRICS),
+  }
+}
+
+function gpuOf(gpu: z.infer<typeof Named>): GpuAggregate {
+  return { index: gpu.index, uuid: gpu.uuid, name: gpu.name, metrics: metricsOf(gpu, GPU_METRICS) }
+}
+
+function metricsOf(readings: Readonly<Record<string, unknown>>, names: readonly string[]): Metrics {
+  const metrics: Metrics = {}
+  for (const name of names) {
+    const value = readings[name]
+    if (typeof value === "number")
+      metrics[name] = { count: 1, sum: value, min: value, max: value, last: value }
+  }
+  return metrics
+}
+
+/** Several stretches as one, given oldest first. Null for none. */
+export function mergeBuckets(buckets: readonly Bucket[]): Bucket | null {
+  const [first, ...rest] = buckets
+  return first ? rest.reduce(mergeTwo, first) : null
+}
+
+function mergeTwo(older: Bucket, newer: Bucket): Bucket {
+  return {
+    samples: older.samples + newer.samples,
+    backfilled: older.backfilled + newer.backfilled,
+    gpu_agg: mergeBy(older.gpu_agg, newer.gpu_agg, mergeGpus),
+    sys_agg: mergeBy(older.sys_agg, newer.sys_agg, mergeAggregates),
+  }
+}
+
+function mergeBy<T>(
+  older: Record<string, T> | null,
+  newer: Record<string, T> | null,
+  merge: (a: T, b: T) => T,
+): Record<string, T> | null {
+  if (older === null || newer === null) return older ?? newer
+  const merged = { ...older }
+  for (const [key, value] of Object.entries(newer)) {
+    const known = merged[key]
+    merged[key] = known === undefined ? value : merge(known, value)
+  }
+  return merged
+}
+
+function mergeGpus(older: GpuAggregate, newer: GpuAggregate): GpuAggregate {
+  return { ...newer, metrics: mergeBy(older.metrics, newer.metrics, mergeAggregates) ?? {} }
+}
+
+export function mergeAggregates(older: Aggregate, newer: Aggregate): Aggregate {
+  return {
+    count: older.count + newer.count,
+    sum: sumOf(older.sum, newer.sum),
+    min: Math.min(older.min, newer.min),
+    max: Math.max(older.max, newer.max),
+    last: newer.last,
+  }
+}
+
+// Readings have at most a few decimals. Rounding away what binary fractions add makes the sum the same in whatever
+// groups it was built, so that a tier made of tiers equals one made of samples.
+function sumOf(a: number, b: number): number {
+  return Math.round((a + b) * 1e6) / 1e6
+}

@@ -1,0 +1,81 @@
+import type { Aggregate, PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
+import { instantOf } from "@boocontrol/shared/time"
+import { GPU_METRICS, SYS_METRICS, mergeBuckets } from "./aggregate.ts"
+import type { Bucket } from "./aggregate.ts"
+import type { Covered, Span } from "./spans.ts"
+import { bucketOf } from "./tiers.ts"
+
+/** A stored sample or bucket with its time. */
+export type Reading = Covered & { bucket: Bucket }
+
+interface Slot {
+  startMs: number
+  /** Null: nothing is known here. */
+  bucket: Bucket | null
+}
+
+/**
+ * Readings as series of at most one point per step. A step without readings has no point, unless it begins or ends
+ * a missing span: there a null point breaks the line.
+ */
+export function seriesOf(
+  readings: readonly Reading[],
+  missing: readonly Span[],
+  stepMs: number,
+): Pick<PerfReply, "gpus" | "sys"> {
+  const slots = slotsOf(readings, missing, stepMs)
+  const gpus = new Map<string, { index: number; uuid: string | null; name: string | null }>()
+  for (const { bucket } of slots) {
+    for (const [key, { index, uuid, name }] of Object.entries(bucket?.gpu_agg ?? {}))
+      gpus.set(key, { index, uuid, name })
+  }
+  return {
+    gpus: [...gpus]
+      .map(([key, gpu]) => ({
+        ...gpu,
+        series: seriesBy(GPU_METRICS, slots, (bucket, metric) => bucket.gpu_agg?.[key]?.metrics[metric]),
+      }))
+      .sort((a, b) => a.index - b.index),
+    sys: seriesBy(SYS_METRICS, slots, (bucket, metric) => bucket.sys_agg?.[metric]),
+  }
+}
+
+function slotsOf(readings: readonly Reading[], missing: readonly Span[], stepMs: number): Slot[] {
+  const grouped = new Map<number, Bucket[]>()
+  for (const { startMs, bucket } of readings) {
+    const slotMs = bucketOf(startMs, stepMs)
+    const group = grouped.get(slotMs)
+    if (group) group.push(bucket)
+    else grouped.set(slotMs, [bucket])
+  }
+  const slots = new Map<number, Slot>()
+  for (const { fromMs, toMs } of missing) {
+    for (const edgeMs of [fromMs, toMs - 1]) {
+      const startMs = bucketOf(edgeMs, stepMs)
+      slots.set(startMs, { startMs, bucket: null })
+    }
+  }
+  for (const [startMs, buckets] of grouped) slots.set(startMs, { startMs, bucket: mergeBuckets(buckets) })
+  return [...slots.values()].sort((a, b) => a.startMs - b.startMs)
+}
+
+function seriesBy(
+  metrics: readonly string[],
+  slots: readonly Slot[],
+  read: (bucket: Bucket, metric: string) => Aggregate | undefined,
+): Record<string, SeriesPoint[]> {
+  const series: Record<string, SeriesPoint[]> = {}
+  for (const metric of metrics) {
+    const points = slots.map(({ startMs, bucket }) => pointOf(startMs, bucket && read(bucket, metric)))
+    // A reading this machine never gives is an empty series, not a line of nulls.
+    series[metric] = points.some((point) => point.mean !== null) ? points : []
+  }
+  return series
+}
+
+function pointOf(startMs: number, aggregate: Aggregate | null | undefined): SeriesPoint {
+  const ts = instantOf(startMs)
+  if (!aggregate) return { ts, mean: null, min: null, max: null }
+  const { count, sum, min, max } = aggregate
+  return { ts, mean: Math.round((sum / count) * 1e3) / 1e3, min, max }
+}

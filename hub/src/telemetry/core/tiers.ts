@@ -1,0 +1,58 @@
+import type { PerfTier } from "@boocontrol/shared/telemetry"
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+
+/** Every aggregated tier, finest first: each is built from the one named by `from`. */
+export const ROLLUPS = [
+  { tier: "10s", from: "raw", widthMs: 10 * SECOND_MS, table: "control_perf_rollup_10s" },
+  { tier: "1m", from: "10s", widthMs: MINUTE_MS, table: "control_perf_rollup_1m" },
+  { tier: "5m", from: "1m", widthMs: 5 * MINUTE_MS, table: "control_perf_rollup_5m" },
+  { tier: "1h", from: "5m", widthMs: 60 * MINUTE_MS, table: "control_perf_rollup_1h" },
+] as const satisfies readonly { tier: PerfTier; from: PerfTier; widthMs: number; table: string }[]
+export type Rollup = (typeof ROLLUPS)[number]
+export type RollupTier = Rollup["tier"]
+export type RetainDays = Readonly<Record<PerfTier, number>>
+
+const WIDTH_MS = {
+  raw: SECOND_MS,
+  ...Object.fromEntries(ROLLUPS.map((rollup) => [rollup.tier, rollup.widthMs])),
+} as Record<PerfTier, number>
+
+export function widthOf(tier: PerfTier): number {
+  return WIDTH_MS[tier]
+}
+
+export function bucketOf(epochMs: number, widthMs: number): number {
+  return Math.floor(epochMs / widthMs) * widthMs
+}
+
+export interface Resolution {
+  tier: PerfTier
+  stepMs: number
+}
+
+export interface ResolutionWanted {
+  fromMs: number
+  toMs: number
+  nowMs: number
+  /** Points per series at most. */
+  points: number
+  retainDays: RetainDays
+}
+
+// Rows read for one answer, whatever is asked. A row holds all GPUs of a host, some 2 KB.
+const MAX_ROWS = 4_000
+const DAY_MS = 24 * 3_600_000
+
+/** The finest tier that still holds this range and answers with few enough rows, and a step that keeps to `points`. */
+export function chooseResolution({ fromMs, toMs, nowMs, points, retainDays }: ResolutionWanted): Resolution {
+  const rangeMs = Math.max(toMs - fromMs, SECOND_MS)
+  const tiers: PerfTier[] = ["raw", ...ROLLUPS.map((rollup) => rollup.tier)]
+  const fits = (tier: PerfTier): boolean =>
+    rangeMs / widthOf(tier) <= MAX_ROWS && fromMs >= nowMs - retainDays[tier] * DAY_MS
+  const tier = tiers.find(fits) ?? "1h"
+  // One less than asked for: a range that does not begin on a step touches one step more than it is long.
+  const widthMs = widthOf(tier)
+  return { tier, stepMs: Math.max(1, Math.ceil(rangeMs / (points - 1) / widthMs)) * widthMs }
+}

@@ -1,0 +1,71 @@
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { Instant } from "@boocontrol/shared/time"
+import type { FastifyPluginCallback } from "fastify"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { samplesOf } from "./core/fold.ts"
+import type { RetainDays } from "./core/tiers.ts"
+import type { PartitionsPort } from "./ports.ts"
+import { telemetryRoutes } from "./routes.ts"
+import { startRollups } from "./run.ts"
+import { newestSampleTs, storeSamples } from "./store-samples.ts"
+
+export interface TelemetryOptions {
+  sql: Sql
+  clock: Clock
+  log: Log
+  partitions: PartitionsPort
+  /** `config.retain.perfDays`: a tier is not asked for what it no longer holds. */
+  retainDays: RetainDays
+}
+
+export interface Telemetry {
+  /** `/perf`; to be registered below `/api/control`. */
+  routes: FastifyPluginCallback
+  /** The handler of `perf` messages. */
+  storeBatch(envelopes: readonly Envelope<"perf">[]): Promise<void>
+  /** Up to where the samples of a host are stored; null: none are. */
+  newestSampleTs(host: HostId): Promise<Instant | null>
+  counters(): Readonly<{ samples: number; nudged: number }>
+  /** Computes the coarser tiers in the background. */
+  start(): void
+  stop(): Promise<void>
+}
+
+/** GPU and system samples: stores them once each, aggregates them, and gives them out as series. */
+export function createTelemetry({
+  sql,
+  clock,
+  log: parent,
+  partitions,
+  retainDays,
+}: TelemetryOptions): Telemetry {
+  const log = parent.child({ part: "telemetry" })
+  const counters = { samples: 0, nudged: 0 }
+  let stopRollups: (() => Promise<void>) | null = null
+  return {
+    routes: telemetryRoutes({ sql, clock, retainDays }),
+    async storeBatch(envelopes) {
+      const samples = samplesOf(envelopes)
+      await partitions.ensure(
+        "control_perf_samples",
+        samples.map((sample) => sample.ts),
+      )
+      const stored = await storeSamples(sql, samples, clock.now())
+      counters.samples += stored.added
+      counters.nudged += stored.nudged
+    },
+    newestSampleTs: (host) => newestSampleTs(sql, host),
+    counters: () => counters,
+    start() {
+      stopRollups ??= startRollups({ sql, clock, log })
+    },
+    async stop() {
+      const stopping = stopRollups
+      stopRollups = null
+      await stopping?.()
+    },
+  }
+}

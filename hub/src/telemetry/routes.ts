@@ -1,0 +1,72 @@
+import { BooError } from "@boocontrol/shared/errors"
+import { PerfQuery } from "@boocontrol/shared/http"
+import { PerfReply } from "@boocontrol/shared/telemetry"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
+import type { FastifyPluginCallback } from "fastify"
+import type { Clock } from "../platform/clock.ts"
+import { describeRoute, parseQuery } from "../platform/http.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { seriesOf } from "./core/series.ts"
+import { backfilledSpans, missingSpans } from "./core/spans.ts"
+import type { Span } from "./core/spans.ts"
+import { chooseResolution, widthOf } from "./core/tiers.ts"
+import type { RetainDays } from "./core/tiers.ts"
+import { readReadings } from "./store-read.ts"
+
+export interface PerfOptions {
+  sql: Sql
+  clock: Clock
+  retainDays: RetainDays
+}
+
+const HOUR_MS = 3_600_000
+
+export function telemetryRoutes(options: PerfOptions): FastifyPluginCallback {
+  return (app, _options, done) => {
+    app.get(
+      "/perf",
+      describeRoute({
+        summary: "GPU and system history of one host; without from and to of the last hour",
+        tags: ["telemetry"],
+        querystring: PerfQuery,
+        response: PerfReply,
+      }),
+      (request) => perfOf(parseQuery(PerfQuery, request.query), options),
+    )
+    done()
+  }
+}
+
+// Samples travel in messages of five seconds; a bucket is computed up to fifteen after it ended.
+const TRAVEL_MS = 10_000
+const ROLLUP_MS = 20_000
+// Three samples late, at one a second, is a hiccup; a tier has no hiccups.
+const RAW_TOLERANCE_MS = 3_000
+
+async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions): Promise<PerfReply> {
+  const nowMs = clock.now()
+  const toMs = query.to === undefined ? nowMs : epochMsOf(query.to)
+  const fromMs = query.from === undefined ? toMs - HOUR_MS : epochMsOf(query.from)
+  if (fromMs >= toMs)
+    throw new BooError("BAD_REQUEST", { where: "query parameter from", problem: "it must be before to" })
+  const { tier, stepMs } = chooseResolution({ fromMs, toMs, nowMs, points: query.points, retainDays })
+  const readings = await readReadings(sql, { host: query.provider_id, tier, fromMs, toMs })
+  const isRaw = tier === "raw"
+  const toleranceMs = isRaw ? RAW_TOLERANCE_MS : 0
+  const settledMs = nowMs - TRAVEL_MS - (isRaw ? 0 : widthOf(tier) + ROLLUP_MS)
+  const missing = missingSpans(readings, { fromMs, toMs, settledMs, toleranceMs })
+  return {
+    provider_id: query.provider_id,
+    tier,
+    step_s: stepMs / 1_000,
+    from: instantOf(fromMs),
+    to: instantOf(toMs),
+    ...seriesOf(readings, missing, stepMs),
+    missing: missing.map(spanOf),
+    backfilled: backfilledSpans(readings, toleranceMs).map(spanOf),
+  }
+}
+
+function spanOf({ fromMs, toMs }: Span): PerfReply["missing"][number] {
+  return { from: instantOf(fromMs), to: instantOf(toMs) }
+}

@@ -1,0 +1,113 @@
+import type { HostId } from "@boocontrol/shared/ids"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
+import type { Instant } from "@boocontrol/shared/time"
+import type { PendingQuery, Row } from "postgres"
+import type { Sql, TransactionSql } from "../platform/postgres.ts"
+import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "./core/aggregate.ts"
+import { ROLLUPS } from "./core/tiers.ts"
+import type { Rollup } from "./core/tiers.ts"
+import { markBuckets } from "./store-marks.ts"
+
+// A type and not an interface, because only that is a JSON value to the compiler.
+type Mark = { provider_id: HostId; bucket: Instant }
+
+/** Buckets computed in one transaction: small enough that ingest never waits long for a mark. */
+const BATCH = 200
+// A bucket of the finest tier is computed when it has ended; this much later at most, also by a host's wrong clock.
+const LATEST_MS = 15_000
+
+/**
+ * Computes buckets of one tier that were marked, from the next finer one, and marks the coarser ones they belong to.
+ * Resolves to how many it took. Several hubs may do this at once: each takes other marks. Doing it again gives the
+ * same bytes.
+ */
+export async function rollUp(sql: Sql, rollup: Rollup, nowMs: number): Promise<number> {
+  return await sql.begin(async (tx) => {
+    const marks = await takeMarks(tx, rollup, nowMs)
+    if (marks.length === 0) return 0
+    const buckets = new Map<string, { mark: Mark; parts: Bucket[] }>()
+    for (const mark of marks) buckets.set(keyOf(mark), { mark, parts: [] })
+    for (const row of await finerRows(tx, rollup, marks)) {
+      buckets
+        .get(keyOf(row))
+        ?.parts.push(rollup.from === "raw" ? bucketOfSample(StoredSample.parse(row)) : Bucket.parse(row))
+    }
+    await saveBuckets(tx, rollup, { computed: buckets.values(), nowMs })
+    return marks.length
+  })
+}
+
+function keyOf({ provider_id, bucket }: Mark): string {
+  return `${provider_id} ${bucket}`
+}
+
+async function takeMarks(
+  tx: TransactionSql,
+  { tier, from, widthMs }: Rollup,
+  nowMs: number,
+): Promise<Mark[]> {
+  // A coarser bucket is only marked when a finer one is complete, and is wanted while it is still open.
+  const ripe = from === "raw" ? instantOf(nowMs - widthMs) : "infinity"
+  return await tx<Mark[]>`
+    delete from control_dirty_buckets d
+    using (
+      select tier, bucket, provider_id from control_dirty_buckets
+      where tier = ${tier} and (bucket <= ${ripe} or marked_at <= ${instantOf(nowMs - LATEST_MS)})
+      order by bucket, provider_id limit ${BATCH}
+      for update skip locked
+    ) taken
+    where d.tier = taken.tier and d.bucket = taken.bucket and d.provider_id = taken.provider_id
+    returning d.provider_id, d.bucket`
+}
+
+function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): PendingQuery<(Row & Mark)[]> {
+  const { from, widthMs } = rollup
+  const recordset = tx`json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, bucket timestamptz)`
+  const width = tx`${widthMs}::float8 * interval '1 millisecond'`
+  if (from === "raw") {
+    return tx<(Row & Mark)[]>`
+      select m.provider_id, m.bucket, s.gpu, s.sys, s.backfilled
+      from ${recordset} cross join lateral (
+        select ts, gpu, sys, backfilled from control_perf_samples
+        where provider_id = m.provider_id and ts >= m.bucket and ts < m.bucket + ${width}
+        order by ts) s
+      order by m.provider_id, s.ts`
+  }
+  const finer = ROLLUPS.find((candidate) => candidate.tier === from)
+  return tx<(Row & Mark)[]>`
+    select m.provider_id, m.bucket, s.samples, s.backfilled, s.gpu_agg, s.sys_agg
+    from ${recordset} cross join lateral (
+      select * from ${tx(finer?.table ?? "")}
+      where provider_id = m.provider_id and bucket >= m.bucket and bucket < m.bucket + ${width}
+      order by bucket) s
+    order by m.provider_id, s.bucket`
+}
+
+async function saveBuckets(
+  tx: TransactionSql,
+  rollup: Rollup,
+  { computed, nowMs }: { computed: Iterable<{ mark: Mark; parts: readonly Bucket[] }>; nowMs: number },
+): Promise<void> {
+  const rows = [...computed].flatMap(({ mark, parts }) => {
+    const bucket = mergeBuckets(parts)
+    // Its finer rows are past their retention: what was computed of them stays.
+    return bucket === null ? [] : [{ ...mark, ...bucket }]
+  })
+  if (rows.length === 0) return
+  // Samples are only ever added. Fewer than before means that part of them was dropped by retention since.
+  const changed = await tx<Mark[]>`
+    insert into ${tx(rollup.table)} as t (provider_id, bucket, samples, backfilled, gpu_agg, sys_agg)
+    select provider_id, bucket, samples, backfilled, gpu_agg, sys_agg
+    from json_to_recordset(${tx.json(rows)}::json) as r(
+      provider_id text, bucket timestamptz, samples integer, backfilled integer, gpu_agg jsonb, sys_agg jsonb)
+    on conflict (provider_id, bucket) do update set
+      samples = excluded.samples, backfilled = excluded.backfilled, gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
+      where excluded.samples >= t.samples
+        and (t.samples, t.backfilled, t.gpu_agg, t.sys_agg)
+          is distinct from (excluded.samples, excluded.backfilled, excluded.gpu_agg, excluded.sys_agg)
+    returning provider_id, bucket`
+  const coarser = ROLLUPS.find((candidate) => candidate.from === rollup.tier)
+  if (!coarser) return
+  const marks = changed.map(({ provider_id, bucket }) => ({ provider_id, atMs: epochMsOf(bucket) }))
+  await markBuckets(tx, coarser, { marks, nowMs })
+}
