@@ -1,0 +1,2 @@
+export { doctor } from "./run.ts"
+export { status } from "./status.ts"

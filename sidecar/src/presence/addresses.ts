@@ -1,0 +1,41 @@
+import { createSocket } from "node:dgram"
+import { lookup } from "node:dns/promises"
+import { networkInterfaces } from "node:os"
+import { isLoopback } from "./core.ts"
+
+// Any will do: no packet is sent.
+const ANY_PORT = 9
+
+/** The address this machine would use towards another; null where there is no way to it. */
+export async function addressTowards(hostname: string): Promise<string | null> {
+  const target = await resolve(hostname)
+  if (!target) return null
+  const socket = createSocket(target.family === 6 ? "udp6" : "udp4")
+  try {
+    return await new Promise<string | null>((done) => {
+      socket.once("error", () => done(null))
+      // A connected datagram socket is bound to the route's own address.
+      socket.connect(ANY_PORT, target.address, () => done(socket.address().address))
+    })
+  } finally {
+    socket.close()
+  }
+}
+
+/** Whether a name is this machine. A name that cannot be resolved is not. */
+export async function isThisMachine(hostname: string): Promise<boolean> {
+  if (isLoopback(hostname)) return true
+  const target = await resolve(hostname)
+  if (!target) return false
+  return Object.values(networkInterfaces()).some((list) =>
+    list?.some(({ address }) => address === target.address),
+  )
+}
+
+async function resolve(hostname: string): Promise<{ address: string; family: number } | null> {
+  try {
+    return await lookup(hostname.replace(/^\[|\]$/g, ""))
+  } catch {
+    return null
+  }
+}

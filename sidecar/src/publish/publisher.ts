@@ -1,0 +1,154 @@
+import { ENVELOPE_VERSION, messageIdOf } from "@boocontrol/shared/envelope"
+import type { EventData } from "@boocontrol/shared/envelope"
+import type { BootId, HostId, InstanceId } from "@boocontrol/shared/ids"
+import { STREAMS, inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
+import type { EventKind, StreamName } from "@boocontrol/shared/subjects"
+import { instantOf } from "@boocontrol/shared/time"
+import type { Clock } from "../platform/clock.ts"
+import { reasonOf } from "../platform/log.ts"
+import type { Log } from "../platform/log.ts"
+import type { NatsLink } from "../platform/nats.ts"
+import { laneOf } from "../spool/lanes.ts"
+import type { Spool } from "../spool/ports.ts"
+import { createLane } from "./lane.ts"
+import type { Lane } from "./lane.ts"
+import type { CoreKind, DurableKind, Publisher } from "./ports.ts"
+import { readPubAck } from "./pub-ack.ts"
+import { jsonParts } from "./split.ts"
+
+export interface PublisherOptions {
+  host: HostId
+  instance: InstanceId
+  boot: BootId
+  clock: Clock
+  log: Log
+  link: NatsLink
+  spool: Spool
+}
+
+export interface RunningPublisher extends Publisher {
+  /** Lets everything out: what waits, and what comes. */
+  open(): void
+  close(): void
+  /** Says that this host is there, also while the rest is held back. */
+  announce(data: EventData["presence"]): void
+  /** Waits until all that is kept is stored, or the signal is aborted. */
+  drained(signal: AbortSignal): Promise<void>
+}
+
+const encoder = new TextEncoder()
+
+export function createPublisher(options: PublisherOptions): RunningPublisher {
+  const { host, instance, boot, clock, log, link, spool } = options
+  // The boot in it keeps the answers to an earlier process out.
+  const ackPrefix = `${inboxPrefixOf(host)}.${boot}`
+  const envelopeHead = `{"v":${ENVELOPE_VERSION},"host":"${host}","instance":"${instance}","boot":"${boot}"`
+  const subjectOf = new Map<EventKind, string>()
+  let seq = 0
+  let isOpen = false
+
+  function eventSubject(kind: EventKind): string {
+    const known = subjectOf.get(kind)
+    if (known !== undefined) return known
+    const subject = subjects.event(host, kind)
+    subjectOf.set(kind, subject)
+    return subject
+  }
+
+  // Built as text: the data is text already when its size is known, and a second stringify is most of the work.
+  function envelope(
+    kind: EventKind,
+    ofSeq: number | null,
+    json: string,
+  ): { atMs: number; payload: Uint8Array } {
+    const atMs = clock.now()
+    const text = `${envelopeHead},"seq":${ofSeq},"at":"${instantOf(atMs)}","kind":"${kind}","data":${json}}`
+    return { atMs, payload: encoder.encode(text) }
+  }
+
+  function laneFor(stream: StreamName): Lane {
+    return createLane({
+      stream,
+      spool,
+      clock,
+      log,
+      send: ({ kind, messageId, payload }, token) =>
+        link.publish(eventSubject(kind), payload, { messageId, reply: `${ackPrefix}.${stream}.${token}` }),
+    })
+  }
+
+  const lanes: Record<StreamName, Lane> = { BOO_EVENTS: laneFor("BOO_EVENTS"), BOO_PERF: laneFor("BOO_PERF") }
+
+  link.subscribe(`${ackPrefix}.>`, (message) => {
+    const [stream, ...token] = message.subject.slice(ackPrefix.length + 1).split(".")
+    if (stream === undefined || !isStream(stream)) return
+    lanes[stream].answered(token.join("."), readPubAck(message.status, message.text()))
+  })
+
+  function tellLosses(): void {
+    for (const loss of spool.takeLosses()) {
+      const detail = {
+        reason: loss.reason,
+        count: loss.count,
+        by_kind: loss.byKind,
+        from: instantOf(loss.fromMs),
+        to: instantOf(loss.toMs),
+      }
+      log.warn(`gave up ${loss.count} messages that could not be kept: ${loss.reason}`)
+      void durable("note", { note: "spool_dropped", ts: instantOf(clock.now()), detail }).catch(
+        () => undefined,
+      )
+    }
+  }
+
+  async function durable<K extends DurableKind>(kind: K, data: EventData[K]): Promise<void> {
+    const lane = laneOf(kind)
+    const parts = jsonParts(kind, data)
+    if (parts.length === 0)
+      throw new Error(`a ${kind} message is too large to be sent, whatever is cut from it`)
+    const kept = parts.map((json) => {
+      seq += 1
+      const messageId = messageIdOf({ host, boot, seq })
+      return spool.append({ lane, kind, messageId, ...envelope(kind, seq, json) })
+    })
+    lanes[lane].pump()
+    await Promise.all(kept)
+  }
+
+  function publishCore(kind: CoreKind, data: EventData[CoreKind]): void {
+    for (const json of jsonParts(kind, data)) {
+      try {
+        link.publish(eventSubject(kind), envelope(kind, null, json).payload)
+      } catch (error) {
+        log.warn(`a ${kind} message cannot be sent: ${reasonOf(error)}`)
+      }
+    }
+  }
+
+  return {
+    durable,
+    core(kind, data) {
+      if (isOpen) publishCore(kind, data)
+    },
+    announce(data) {
+      if (isOpen) tellLosses()
+      publishCore("presence", data)
+    },
+    open() {
+      isOpen = true
+      tellLosses()
+      for (const lane of Object.values(lanes)) lane.open()
+    },
+    close() {
+      isOpen = false
+      for (const lane of Object.values(lanes)) lane.close()
+    },
+    async drained(signal) {
+      await Promise.all(Object.values(lanes).map((lane) => lane.drained(signal)))
+    },
+  }
+}
+
+function isStream(name: string): name is StreamName {
+  return Object.hasOwn(STREAMS, name)
+}
