@@ -264,6 +264,12 @@ export const SETTINGS = {
     meaning: "How much the hub says.",
     example: "info",
   },
+  BOO_LIFELINE: {
+    schema: oneOf(["0", "1"], "0"),
+    allowed: "0 or 1",
+    meaning: "1: end when standard input closes, so that a hub never outlives what started it.",
+    example: "0",
+  },
   BOO_LOG_FORMAT: {
     schema: orDefault<"json" | "pretty">(
       () => (process.stdout.isTTY ? "pretty" : "json"),

@@ -134,6 +134,7 @@ function grouped(s: Parsed, defaultDataDir: string) {
       BOO_PERF: { maxBytes: s.BOO_PERF_MAX_MB * 1024 * 1024, maxAgeMs: s.BOO_PERF_MAX_AGE_H * 3_600_000 },
     },
     sandboxEngine: s.SANDBOX_ENGINE,
+    lifeline: s.BOO_LIFELINE === "1",
     log: { level: s.BOO_LOG_LEVEL, format: s.BOO_LOG_FORMAT },
   }
 }
