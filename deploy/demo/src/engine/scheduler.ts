@@ -48,31 +48,25 @@ export function createScheduler(
   }
 
   function drain() {
-    const remaining: Waiter[] = []
-    const reserved = new Set<ModelProcess>()
-    for (const waiter of queue) {
-      const { process } = waiter
-      if (process.state === "ready" && !reserved.has(process)) {
-        waiter.settle({ kind: "serve" })
-        continue
-      }
-      remaining.push(waiter)
+    serveReady()
+    for (const { process } of queue) {
       if (process.state !== "stopped") continue
       const evicted = evictionsFor(process)
-      const free = evicted.every(
-        (other) =>
-          other.serving.size === 0 &&
-          other.state !== "starting" &&
-          countOf(other) === waitingFor(other, queue),
-      )
-      if (!free) continue
-      for (const other of evicted) {
-        reserved.add(other)
-        other.stop()
-      }
+      if (!evicted.every(isIdle)) continue
+      for (const other of evicted) other.stop()
       if (evicted.every((other) => other.state === "stopped")) process.start()
     }
-    queue = queue.filter((waiter) => remaining.includes(waiter))
+  }
+
+  /** All who wait for a ready model, before anybody else's swap is looked at. */
+  function serveReady() {
+    const served = queue.filter((waiter) => waiter.process.state === "ready")
+    queue = queue.filter((waiter) => !served.includes(waiter))
+    for (const waiter of served) waiter.settle({ kind: "serve" })
+  }
+
+  function isIdle(process: ModelProcess): boolean {
+    return process.state !== "starting" && countOf(process) === waitingFor(process, queue)
   }
 
   return {

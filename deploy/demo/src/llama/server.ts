@@ -55,7 +55,10 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     for (;;) {
       if (signal.aborted) return null
       const slot = chooseSlot(slots, prompt, random)
-      if (slot) return slot
+      if (slot) {
+        slot.busy = true
+        return slot
+      }
       await new Promise<void>((resolve) => {
         waiting.push(resolve)
         signal.addEventListener("abort", () => resolve(), { once: true })
@@ -109,7 +112,6 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     if (!slot) return { kind: "aborted" }
     const taskId = nextTask
     nextTask += task.outputTokens + 2
-    slot.busy = true
     slot.task = taskId
     slot.promptTokens = task.prompt.tokens
     const tag = `id ${String(slot.id).padStart(2)} | task ${taskId} |`
