@@ -28,7 +28,7 @@ export interface Follow {
   /** The store was read to its end when the last connection ended, and nothing was in flight then. */
   readonly tailed: boolean
   /** Rows after this moment may be lost; told with the first row that follows. */
-  readonly openGap: { readonly from: Instant } | null
+  readonly openGap: OpenGap | null
 }
 
 export interface Decision {
@@ -37,6 +37,12 @@ export interface Decision {
   readonly rows: readonly ObservedRequest[]
   /** Read again at once: from the start after a restart, or the next page. */
   readonly again: boolean
+}
+
+/** `certain` false: only if the new store's first rows are gone already is anything missing. */
+export interface OpenGap {
+  readonly from: Instant
+  readonly certain: boolean
 }
 
 /** `known`: the cursor, or what the hub has; null where neither exists, which claims no gap. */
@@ -71,7 +77,7 @@ export function reconcile(follow: Follow, page: RowPage, at: { now: Instant; fre
   const first = newer.rows[0]
   if (!first || !follow.verified) return restart(follow, last, at)
   const pruned = first.swap_entry_id > last.swap_entry_id + 1
-  return append(pruned ? { ...follow, openGap: { from: last.ts } } : follow, newer, at.now)
+  return append(pruned ? { ...follow, openGap: { from: last.ts, certain: true } } : follow, newer, at.now)
 }
 
 export function cursorOf(row: ObservedRequest): ActivityCursor {
@@ -82,7 +88,7 @@ export function cursorOf(row: ObservedRequest): ActivityCursor {
 function append(follow: Follow, page: RowPage, now: Instant): Decision {
   const first = page.rows[0]
   const notes: NoteData[] = []
-  if (first && follow.openGap)
+  if (first && follow.openGap && (follow.openGap.certain || first.swap_entry_id > page.firstId))
     notes.push({ note: "gap_suspected", ts: now, detail: { from: follow.openGap.from, to: first.ts } })
   const rows = page.rows.map((row) => ({ ...row, ...UNKNOWN_CALLER, swap_epoch: follow.epoch }))
   const openGap = first ? null : follow.openGap
@@ -90,7 +96,7 @@ function append(follow: Follow, page: RowPage, now: Instant): Decision {
 }
 
 function restart(follow: Follow, last: ActivityCursor, at: { now: Instant; fresh: SwapEpoch }): Decision {
-  const openGap = follow.tailed ? null : { from: last.ts }
+  const openGap = { from: last.ts, certain: !follow.tailed }
   return {
     follow: { epoch: at.fresh, last: null, verified: true, tailed: false, openGap },
     notes: [

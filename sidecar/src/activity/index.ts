@@ -114,7 +114,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
     offered = []
     if (!state.verified || !first || !state.last || first.swap_entry_id !== state.last.swap_entry_id + 1)
       return null
-    return { rows, more: false }
+    return { rows, more: false, firstId: 0 }
   }
 
   async function keep(decision: Decision): Promise<void> {

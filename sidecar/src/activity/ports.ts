@@ -21,6 +21,8 @@ export type StoredRow = Omit<ObservedRequest, "swap_epoch" | keyof Caller>
 export interface RowPage {
   readonly rows: readonly StoredRow[]
   readonly more: boolean
+  /** The id that a store gives its very first row. */
+  readonly firstId: number
 }
 
 export interface RowSource {

@@ -19,7 +19,7 @@ export function ringSource(access: RowAccess): RowSource {
   return {
     async read(from) {
       const rows = byId(access.parse((await access.get("/api/metrics", RowRing)) ?? []))
-      return { rows: rows.filter((row) => row.swap_entry_id >= from), more: false }
+      return { rows: rows.filter((row) => row.swap_entry_id >= from), more: false, firstId: 0 }
     },
   }
 }
@@ -43,7 +43,7 @@ export function tableSource(access: RowAccess): RowSource {
   async function byMinId(from: number): Promise<RowPage | null> {
     const { rows, pages } = await page(`order=asc&min_id=${Math.max(1, from)}&limit=${PAGE_ROWS}`)
     if (rows.some((row) => row.swap_entry_id < from)) return null
-    return { rows, more: pages > 1 }
+    return { rows, more: pages > 1, firstId: 1 }
   }
 
   async function byPages(from: number, expected: number | null): Promise<RowPage> {
@@ -70,7 +70,7 @@ export function tableSource(access: RowAccess): RowSource {
       known = rows.find((row) => row.swap_entry_id === from) ?? known
       const newer = rows.filter((row) => row.swap_entry_id > from)
       if (newer.length > 0 || number >= pages)
-        return { rows: known ? [known, ...newer] : newer, more: number < pages }
+        return { rows: known ? [known, ...newer] : newer, more: number < pages, firstId: 1 }
       climbed = true
       number += 1
     }
@@ -89,7 +89,7 @@ export function tableSource(access: RowAccess): RowSource {
 }
 
 function pageFrom(rows: readonly StoredRow[], from: number, more: boolean): RowPage {
-  return { rows: rows.filter((row) => row.swap_entry_id >= from), more }
+  return { rows: rows.filter((row) => row.swap_entry_id >= from), more, firstId: 1 }
 }
 
 function byId(rows: StoredRow[]): StoredRow[] {

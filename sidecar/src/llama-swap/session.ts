@@ -66,7 +66,9 @@ export function createSession(options: SessionOptions): Session {
 
   const source: RowSource = {
     read: (from, expected) =>
-      era === null ? Promise.resolve({ rows: [], more: false }) : sources[era].read(from, expected),
+      era === null
+        ? Promise.resolve({ rows: [], more: false, firstId: 1 })
+        : sources[era].read(from, expected),
   }
   const follower = createActivityFollower({
     source,

@@ -1,0 +1,154 @@
+import { SwapEpoch } from "@boocontrol/shared/ids"
+import { instantOf } from "@boocontrol/shared/time"
+import { describe, expect, it } from "vitest"
+import type { ActivityCursor } from "../ports.ts"
+import { beginFollow, onConnected, onEnded, readFrom, reconcile } from "./core.ts"
+import type { Follow } from "./core.ts"
+import type { StoredRow } from "./ports.ts"
+
+const OLD = SwapEpoch.parse("00000000-0000-4000-8000-000000000001")
+const FRESH = SwapEpoch.parse("00000000-0000-4000-8000-000000000002")
+const NOW = instantOf(1_000_000)
+const at = { now: NOW, fresh: FRESH }
+
+function row(id: number, ts = id * 1000, changes: Partial<StoredRow> = {}): StoredRow {
+  return {
+    swap_entry_id: id,
+    ts: instantOf(ts),
+    model: "qwen",
+    req_path: "/v1/chat/completions",
+    status_code: 200,
+    duration_ms: 100 + id,
+    cache_tokens: null,
+    input_tokens: null,
+    prompt_tokens: null,
+    uncached_tokens: null,
+    token_basis: "unknown",
+    output_tokens: null,
+    prompt_tps: null,
+    gen_tps: null,
+    draft_tokens: null,
+    draft_accepted: null,
+    error: null,
+    has_capture: false,
+    ...changes,
+  }
+}
+
+function cursor(id: number): ActivityCursor {
+  const { swap_entry_id, ts, model, duration_ms } = row(id)
+  return { swap_epoch: OLD, swap_entry_id, ts, model, duration_ms }
+}
+
+const known = (id: number): Follow => onConnected(beginFollow(cursor(id), FRESH))
+const ids = (rows: readonly { swap_entry_id: number }[]) => rows.map(({ swap_entry_id: id }) => id)
+
+describe("following an activity store", () => {
+  it("takes everything under a fresh epoch, without a gap, when nothing was known", () => {
+    const decision = reconcile(
+      onConnected(beginFollow(null, FRESH)),
+      { rows: [row(1), row(2)], more: false, firstId: 1 },
+      at,
+    )
+    expect(ids(decision.rows)).toEqual([1, 2])
+    expect(decision.rows.every(({ swap_epoch }) => swap_epoch === FRESH)).toBe(true)
+    expect(decision.notes).toEqual([])
+  })
+
+  it("stays in its epoch when the last row is met again, and does not send that row twice", () => {
+    const decision = reconcile(known(7), { rows: [row(7), row(8), row(9)], more: true, firstId: 1 }, at)
+    expect(ids(decision.rows)).toEqual([8, 9])
+    expect(decision.rows[0]?.swap_epoch).toBe(OLD)
+    expect(decision).toMatchObject({ notes: [], again: true, follow: { epoch: OLD, verified: true } })
+  })
+
+  it.each([
+    ["another time", row(7, 8_000)],
+    ["another model", row(7, 7_000, { model: "other" })],
+    ["another duration", row(7, 7_000, { duration_ms: 5 })],
+  ])("begins a new epoch when the row at the last id has %s", (_, head) => {
+    const decision = reconcile(known(7), { rows: [head, row(8)], more: false, firstId: 1 }, at)
+    expect(decision.rows).toEqual([])
+    expect(decision.notes.map(({ note }) => note)).toEqual(["swap_restarted"])
+    expect(decision).toMatchObject({ again: true, follow: { epoch: FRESH, last: null } })
+    expect(readFrom(decision.follow)).toBe(0)
+  })
+
+  it.each([
+    ["the store is empty", []],
+    ["only newer rows are left and the connection is new", [row(20), row(21)]],
+  ])("begins a new epoch when %s", (_, rows) => {
+    const decision = reconcile(known(7), { rows, more: false, firstId: 1 }, at)
+    expect(decision.follow.epoch).toBe(FRESH)
+    expect(decision.notes.map(({ note }) => note)).toEqual(["swap_restarted"])
+  })
+
+  it("tells the gap from the last seen to the first new row of the new store", () => {
+    const restarted = reconcile(known(7), { rows: [], more: false, firstId: 1 }, at).follow
+    const waiting = reconcile(restarted, { rows: [], more: false, firstId: 1 }, at)
+    expect(waiting.notes).toEqual([])
+    const first = reconcile(
+      onConnected(waiting.follow),
+      { rows: [row(1, 50_000), row(2, 60_000)], more: false, firstId: 1 },
+      at,
+    )
+    expect(first.notes).toEqual([
+      { note: "gap_suspected", ts: NOW, detail: { from: instantOf(7_000), to: instantOf(50_000) } },
+    ])
+    expect(ids(first.rows)).toEqual([1, 2])
+    expect(reconcile(first.follow, { rows: [row(1, 50_000)], more: false, firstId: 1 }, at).notes).toEqual([])
+  })
+
+  it("claims no gap when the old store was followed to its end", () => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0 }))
+    const restarted = reconcile(ended, { rows: [], more: false, firstId: 1 }, at).follow
+    expect(reconcile(restarted, { rows: [row(1, 50_000)], more: false, firstId: 1 }, at).notes).toEqual([])
+  })
+
+  it("claims a gap all the same when the new store has lost its first rows by then", () => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0 }))
+    const restarted = reconcile(ended, { rows: [], more: false, firstId: 1 }, at).follow
+    const notes = reconcile(restarted, { rows: [row(3, 50_000)], more: false, firstId: 1 }, at).notes
+    expect(notes).toMatchObject([{ detail: { from: instantOf(7_000), to: instantOf(50_000) } }])
+  })
+
+  it.each([
+    ["rows were told of but not read", { complete: false, inflight: 0 }],
+    ["a request was in flight", { complete: true, inflight: 1 }],
+    ["it is not known what was in flight", { complete: true, inflight: null }],
+  ])("claims the gap when %s as the old life ended", (_, end) => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const restarted = reconcile(
+      onConnected(onEnded(followed, end)),
+      { rows: [], more: false, firstId: 1 },
+      at,
+    ).follow
+    const notes = reconcile(restarted, { rows: [row(1, 50_000)], more: false, firstId: 1 }, at).notes
+    expect(notes.map(({ note }) => note)).toEqual(["gap_suspected"])
+  })
+
+  it("keeps what the end of a life said over connections that never met its last row", () => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const tailed = onEnded(followed, { complete: true, inflight: 0 })
+    const again = onEnded(onConnected(tailed), { complete: false, inflight: null })
+    expect(again.tailed).toBe(true)
+  })
+
+  it("tells a gap, in the same epoch, when rows were pruned before they were read on one connection", () => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const decision = reconcile(followed, { rows: [row(12), row(13)], more: false, firstId: 1 }, at)
+    expect(decision.notes).toMatchObject([
+      { note: "gap_suspected", detail: { from: instantOf(7_000), to: instantOf(12_000) } },
+    ])
+    expect(decision.rows[0]?.swap_epoch).toBe(OLD)
+  })
+
+  it("tells no gap when the last row was pruned but nothing after it", () => {
+    const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
+    const decision = reconcile(followed, { rows: [row(8)], more: false, firstId: 1 }, at)
+    expect(decision.notes).toEqual([])
+    expect(ids(decision.rows)).toEqual([8])
+  })
+})
