@@ -1,0 +1,109 @@
+import { createHash, timingSafeEqual } from "node:crypto"
+import { BlockList, isIP } from "node:net"
+import { hostname } from "node:os"
+import type { FastifyInstance, FastifyRequest } from "fastify"
+import { BooError } from "@boocontrol/shared/errors"
+import { tokenOfProtocols } from "../platform/socket-token.ts"
+import { judge } from "./core.ts"
+import type { Actor, Asking } from "./core.ts"
+import { setSecurityHeaders } from "./headers.ts"
+
+export type { Actor } from "./core.ts"
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who acts; null only before access was judged. */
+    actor: Actor | null
+  }
+}
+
+export interface AccessOptions {
+  listenHost: string
+  /** `/` or `/control`. */
+  basePath: string
+  adminToken: string | null
+  trustedProxies: readonly string[]
+}
+
+/** Judges every request, WebSocket upgrades included, before anything else sees it. */
+export function installAccess(app: FastifyInstance, options: AccessOptions): void {
+  const proxies = rangesOf(options.trustedProxies)
+  const tokenDigest = options.adminToken === null ? null : digestOf(options.adminToken)
+  const rules = {
+    listenHost: options.listenHost,
+    machineName: hostname(),
+    hasToken: tokenDigest !== null,
+    hasProxies: options.trustedProxies.length > 0,
+  }
+
+  const askingOf = (request: FastifyRequest): Asking => {
+    const { headers, raw } = request
+    const token = tokenOf(request)
+    const remoteAddress = plainAddress(raw.socket.remoteAddress)
+    return {
+      method: request.method,
+      // The route that matched, not the text that was sent: %61pi is api too.
+      path: pathBelow(options.basePath, request.routeOptions.url ?? request.url),
+      host: headers.host ?? null,
+      forwardedHost: oneOf(headers["x-forwarded-host"]),
+      origin: headers.origin ?? null,
+      contentType: headers["content-type"] ?? null,
+      hasBody: (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined,
+      tokenGiven: token !== null,
+      tokenIsRight: token !== null && tokenDigest !== null && timingSafeEqual(digestOf(token), tokenDigest),
+      remoteUser: oneOf(headers["remote-user"]),
+      remoteGroups: oneOf(headers["remote-groups"]),
+      remoteAddress,
+      localAddress: plainAddress(raw.socket.localAddress),
+      fromTrustedProxy: isIP(remoteAddress) !== 0 && proxies.check(remoteAddress, familyOf(remoteAddress)),
+    }
+  }
+
+  app.decorateRequest("actor", null)
+  app.addHook("onRequest", async (request) => {
+    const verdict = judge(askingOf(request), rules)
+    if (!verdict.ok) throw new BooError(verdict.code, verdict.details)
+    request.actor = verdict.actor
+  })
+  app.addHook("onSend", async (_request, reply) => setSecurityHeaders(reply))
+}
+
+function tokenOf({ headers }: FastifyRequest): string | null {
+  const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")
+  return bearer?.[1] ?? tokenOfProtocols(headers["sec-websocket-protocol"])
+}
+
+// Equal lengths for the comparison, whatever was given.
+function digestOf(token: string): Buffer {
+  return createHash("sha256").update(token).digest()
+}
+
+function rangesOf(cidrs: readonly string[]): BlockList {
+  const ranges = new BlockList()
+  for (const cidr of cidrs) {
+    const [address = "", bits] = cidr.split("/")
+    if (bits === undefined) ranges.addAddress(address, familyOf(address))
+    else ranges.addSubnet(address, Number(bits), familyOf(address))
+  }
+  return ranges
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 6 ? "ipv6" : "ipv4"
+}
+
+/** An IPv4 peer of a socket that speaks both families is `::ffff:10.0.0.1`. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? "").replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "")
+}
+
+function oneOf(header: string | string[] | undefined): string | null {
+  const value = Array.isArray(header) ? header.join(",") : header
+  return value === undefined ? null : value
+}
+
+function pathBelow(basePath: string, url: string): string {
+  const path = url.split("?", 1)[0] ?? ""
+  if (basePath === "/") return path
+  return path === basePath || path.startsWith(`${basePath}/`) ? path.slice(basePath.length) || "/" : path
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from "node:crypto"
+import type { FastifyInstance } from "fastify"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import type { FleetDeltaFrame, Frame } from "@boocontrol/shared/frames"
+import type { RefusedData } from "@boocontrol/shared/hosts"
+import { HostId, HubId } from "@boocontrol/shared/ids"
+import { subjects } from "@boocontrol/shared/subjects"
+import { instantOf } from "@boocontrol/shared/time"
+import { advisoryLock } from "../platform/advisory-lock.ts"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { ANNOUNCER_LOCK, announcer } from "./announce.ts"
+import { createBoard } from "./board.ts"
+import { listen } from "./listen.ts"
+import { TICK_MS, createLive } from "./live.ts"
+import type { Refused } from "./live.ts"
+import { createPersist } from "./persist.ts"
+import type { FleetOutput, RegistryPort } from "./ports.ts"
+import { recallModelsFrom } from "./recall.ts"
+import { fleetRoutes } from "./routes.ts"
+import type { Preferences } from "./shown-models.ts"
+import { lastKnownStore } from "./store/last-known.ts"
+import { modelEventsStore, rowsOfTransitions } from "./store/model-events.ts"
+import { PREFERENCES_CHANNEL, preferencesStore } from "./store/preferences.ts"
+
+export type { FleetOutput, RegistryPort } from "./ports.ts"
+
+export interface FleetOptions {
+  sql: Sql
+  nc: NatsConnection
+  clock: Clock
+  log: Log
+  registry: RegistryPort
+  output: FleetOutput
+}
+
+export interface Fleet {
+  readonly hubId: HubId
+  routes: (app: FastifyInstance) => Promise<void>
+  snapshot(): Frame
+  /** One host as a whole; a host that is gone as such. */
+  resync(host: HostId): Frame
+  /** The newest sample of the hosts a topic names (`perf:<host>`, `perf:*`). */
+  samples(topic: string): Frame[]
+  /** For ingest: transitions and notes into `control_model_events`. */
+  storeModels(envelopes: readonly Envelope<"models">[]): Promise<void>
+  storeNotes(envelopes: readonly Envelope<"note">[]): Promise<void>
+  counts(): Record<"connected" | "reconnecting" | "down", number>
+  /** Rebuilds from Postgres, then listens. Only after this is there a snapshot to give. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+const LOADS_SINCE_MS = 3_600_000
+
+/** Live state of every host: one board, fed by what hosts say, read by sockets, tools and routes. */
+export function createFleet({ sql, nc, clock, registry, output, ...rest }: FleetOptions): Fleet {
+  const log = rest.log.child({ part: "fleet" })
+  const hubId = HubId.parse(randomUUID())
+  const events = modelEventsStore(sql)
+  const preferences = preferencesStore(sql)
+  const store = lastKnownStore(sql)
+  const lock = advisoryLock({ sql, key: ANNOUNCER_LOCK, clock, log })
+  const announce = announcer(nc, lock)
+  let isRebuilt = false
+
+  const onDelta = (delta: FleetDeltaFrame): void => {
+    if (!isRebuilt) return
+    output.delta(delta)
+    announce(delta)
+    persist.changed(delta)
+  }
+  const board = createBoard({ hubId, firstSeq: clock.now(), onDelta })
+  const persist = createPersist({ board, store, registry, clock, log })
+  const refuse = (host: HostId, refused: Refused): void => {
+    const message = `Host id ${host} is held by another sidecar: give this one its own BOO_HOST_ID, or stop the other`
+    const data: RefusedData = { v: 1, holder: refused.holder, since: refused.since, message }
+    nc.publish(subjects.refused(host, refused.instance), JSON.stringify(data))
+    log.warn({ host, ...refused }, "two sidecars claim one host id: the second is refused")
+  }
+  const live = createLive({ board, registry, output, recall: recallModelsFrom(nc), refuse, clock, log })
+  const preferred = (host: HostId, prefs: Preferences): void =>
+    void board.apply(host, { kind: "preferred", prefs }, { nowMs: clock.now(), eventAt: null })
+
+  const rebuild = async (): Promise<void> => {
+    const nowMs = clock.now()
+    const [known, prefs, loads] = await Promise.all([
+      store.load(),
+      preferences.all(),
+      events.transitionsSince(instantOf(nowMs - LOADS_SINCE_MS)),
+    ])
+    for (const row of registry.rows()) {
+      const id = row.provider_id
+      board.add({ row, prefs: prefs.get(id) ?? new Map(), last: known.get(id) ?? null }, nowMs)
+    }
+    for (const { host, transition } of loads) live.transitions(HostId.parse(host), [transition])
+    isRebuilt = true
+  }
+
+  const ends: (() => unknown)[] = []
+  const hearPreferences = (payload: string): void => {
+    const host = HostId.safeParse(payload)
+    if (!host.success) return
+    preferences.of(host.data).then(
+      (prefs) => preferred(host.data, prefs),
+      (error: unknown) => log.warn({ err: error }, "a change of preferences was not read"),
+    )
+  }
+
+  return {
+    hubId,
+    routes: fleetRoutes({ board, events, preferences, preferred, clock }),
+    snapshot: () => ({ type: "control_fleet", kind: "snapshot", ...board.snapshot(clock.now()) }),
+    resync: (host) => board.full(host, clock.now()) ?? board.gone(host, clock.now()),
+    samples(topic) {
+      const wanted = topic.slice("perf:".length)
+      return [...board.hosts()].flatMap(({ shown: { provider_id, sample }, seq }): Frame[] =>
+        sample !== null && (wanted === "*" || wanted === provider_id)
+          ? [{ type: "control_perf", provider_id, seq, at: instantOf(clock.now()), samples: [sample] }]
+          : [],
+      )
+    },
+    storeModels: (envelopes) =>
+      events.save(envelopes.flatMap(({ host, data }) => rowsOfTransitions(host, data.transitions))),
+    storeNotes: (envelopes) =>
+      events.save(
+        envelopes.map(({ host, data: { note, ts, detail } }) => ({
+          ...{ provider_id: host, model: "*", state: note, ts, detail },
+        })),
+      ),
+    counts() {
+      const counts = { connected: 0, reconnecting: 0, down: 0 }
+      for (const host of board.hosts()) counts[host.shown.liveness] += 1
+      return counts
+    },
+    async start() {
+      if (isRebuilt) return
+      await rebuild()
+      registry.onChange(({ id, row }) => live.registryChanged(id, row))
+      const { unlisten } = await sql.listen(PREFERENCES_CHANNEL, hearPreferences)
+      const listening = listen(nc, live, log)
+      ends.push(
+        unlisten,
+        () => listening.stop(),
+        clock.every(TICK_MS, () => live.tick()),
+      )
+      lock.start()
+      persist.start()
+    },
+    async stop() {
+      for (const end of ends.splice(0)) await end()
+      await persist.stop()
+      await lock.stop()
+    },
+  }
+}

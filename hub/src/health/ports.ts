@@ -1,0 +1,4 @@
+export interface HealthPort {
+  askDatabase: () => Promise<unknown>
+  askNats: () => Promise<unknown>
+}

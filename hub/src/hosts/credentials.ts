@@ -1,0 +1,63 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { encodeUser, fmtCreds } from "@nats-io/jwt"
+import { createUser, fromPublic, fromSeed } from "@nats-io/nkeys"
+import type { HostId } from "@boocontrol/shared/ids"
+import { inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
+
+// A reply must come while the asker still waits; longer would leave a host a door into the hub's inbox.
+const REPLY_WITHIN_NS = 60 * 1_000_000_000
+
+export interface HostCredentials {
+  /** Path of the host's credentials, made on the first call; null where NATS is not ours to give access to. */
+  of(host: HostId): Promise<string | null>
+}
+
+/** Credentials for the embedded NATS, signed with the account's key in the data folder. */
+export function hostCredentials(dataDir: string): HostCredentials {
+  const folder = join(dataDir, "nats")
+  const seedFile = join(folder, "account.seed")
+  const accountFile = join(folder, "account.pub")
+  return {
+    async of(host) {
+      if (!existsSync(seedFile)) return null
+      const path = join(folder, "hosts", `${host}.creds`)
+      if (existsSync(path)) return path
+      const signer = fromSeed(Buffer.from(readFileSync(seedFile, "utf8").trim()))
+      const account = existsSync(accountFile)
+        ? readFileSync(accountFile, "utf8").trim()
+        : signer.getPublicKey()
+      const user = createUser()
+      const jwt = await encodeUser(host, user, signer, {
+        issuer_account: fromPublic(account).getPublicKey(),
+        pub: { allow: [subjects.eventsOf(host), subjects.asksOf(host)] },
+        sub: { allow: [subjects.commandsOf(host), `${inboxPrefixOf(host)}.>`] },
+        resp: { max: 1, ttl: REPLY_WITHIN_NS },
+      })
+      mkdirSync(join(folder, "hosts"), { recursive: true, mode: 0o700 })
+      writeFileSync(path, fmtCreds(jwt, user), { mode: 0o600 })
+      // The mode above is cut by the umask of whoever runs this, and ignored where the file exists.
+      chmodSync(path, 0o600)
+      return path
+    },
+  }
+}
+
+export interface Enrolment {
+  /** What to type on the host's machine. */
+  command: string
+  /** Where this hub keeps the host's credentials; they must be copied there. Null: NATS has none, or none of ours. */
+  creds_file: string | null
+  nats_url: string
+}
+
+/** How a machine becomes this host. */
+export function enrolmentOf(host: HostId, how: { natsUrl: string; credsFile: string | null }): Enrolment {
+  const natsUrl = how.natsUrl.replaceAll(/\/\/[^@/]*@/g, "//")
+  const creds = how.credsFile === null ? "" : ` NATS_CREDS=./${host}.creds`
+  return {
+    command: `BOO_HOST_ID=${host} NATS_URL=${natsUrl}${creds} boocontrol-sidecar run`,
+    creds_file: how.credsFile,
+    nats_url: natsUrl,
+  }
+}

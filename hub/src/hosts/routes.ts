@@ -1,0 +1,104 @@
+import type { FastifyInstance } from "fastify"
+import * as z from "zod/mini"
+import { BooError } from "@boocontrol/shared/errors"
+import { HostPatch, HostRow, Provider } from "@boocontrol/shared/hosts"
+import { pageOf } from "@boocontrol/shared/http"
+import { HostId } from "@boocontrol/shared/ids"
+import { describeRoute, parseBody, parseParams } from "../platform/http.ts"
+import { enrolmentOf } from "./credentials.ts"
+import type { HostCredentials } from "./credentials.ts"
+import type { HostsStore } from "./store.ts"
+
+const tags = ["hosts"]
+const HostParams = z.object({ id: HostId })
+
+/** Body of `POST /hosts`. */
+const NewHost = z.strictObject({
+  provider_id: HostId,
+  display_name: z.optional(z.string().check(z.minLength(1), z.maxLength(80))),
+  tags: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(40))).check(z.maxLength(20))),
+})
+
+const Enrolment = z.object({
+  command: z.string(),
+  creds_file: z.nullable(z.string()),
+  nats_url: z.string(),
+})
+const RegisteredHost = z.extend(HostRow, { enrolment: Enrolment })
+
+export interface HostsRoutesOptions {
+  store: HostsStore
+  rows: ReadonlyMap<HostId, HostRow>
+  keep: (id: HostId, row: HostRow | null) => void
+  credentials: HostCredentials
+  natsUrl: string
+}
+
+export function hostsRoutes({ store, rows, keep, credentials, natsUrl }: HostsRoutesOptions) {
+  const unknown = (id: HostId): BooError =>
+    new BooError("HOST_NOT_FOUND", { host: id, known: [...rows.keys()] })
+  const sorted = (): HostRow[] => [...rows.values()].sort((a, b) => (a.provider_id < b.provider_id ? -1 : 1))
+
+  return async (app: FastifyInstance): Promise<void> => {
+    app.get(
+      "/hosts",
+      describeRoute({ summary: "Every registered host", tags, response: pageOf(HostRow) }),
+      async () => ({ rows: sorted(), next: null }),
+    )
+
+    app.post(
+      "/hosts",
+      describeRoute({
+        summary: "Register a host; answers with the command that makes a machine this host",
+        ...{ tags, body: NewHost, response: { 201: RegisteredHost } },
+      }),
+      async (request, reply) => {
+        const { provider_id: id, display_name = id, tags: given = [] } = parseBody(NewHost, request.body)
+        const row = await store.insert({ provider_id: id, display_name, tags: given })
+        if (!row) throw new BooError("HOST_EXISTS", { host: id })
+        keep(id, row)
+        const enrolment = enrolmentOf(id, { natsUrl, credsFile: await credentials.of(id) })
+        return reply.code(201).send({ ...row, enrolment })
+      },
+    )
+
+    app.patch(
+      "/hosts/:id",
+      describeRoute({
+        summary: "Change what an operator may change; a disabled host is not listened to",
+        ...{ tags, params: HostParams, body: HostPatch, response: HostRow },
+      }),
+      async (request) => {
+        const { id } = parseParams(HostParams, request.params)
+        const row = await store.patch(id, parseBody(HostPatch, request.body))
+        if (!row) throw unknown(id)
+        keep(id, row)
+        return row
+      },
+    )
+
+    app.delete(
+      "/hosts/:id",
+      describeRoute({
+        summary: "Forget a host; its history stays, and it registers again when it speaks again",
+        ...{ tags, params: HostParams, response: { 204: z.null() } },
+      }),
+      async (request, reply) => {
+        const { id } = parseParams(HostParams, request.params)
+        if (!(await store.remove(id))) throw unknown(id)
+        keep(id, null)
+        return reply.code(204).send()
+      },
+    )
+
+    app.get(
+      "/providers",
+      describeRoute({ summary: "Hosts as other applications list them", tags, response: pageOf(Provider) }),
+      async () => ({ rows: sorted().map(providerOf), next: null }),
+    )
+  }
+}
+
+function providerOf(row: HostRow): Provider {
+  return { id: row.provider_id, kind: "llama-swap", base_url: row.advertise_url, enabled: row.enabled }
+}

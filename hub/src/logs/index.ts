@@ -1,0 +1,61 @@
+import type { FastifyInstance } from "fastify"
+import * as z from "zod/mini"
+import { BooError } from "@boocontrol/shared/errors"
+import type { LogFrame } from "@boocontrol/shared/frames"
+import { LogsQuery } from "@boocontrol/shared/http"
+import { HostId } from "@boocontrol/shared/ids"
+import { LogTail } from "@boocontrol/shared/logs"
+import type { LogData } from "@boocontrol/shared/logs"
+import { describeRoute, parseParams, parseQuery } from "../platform/http.ts"
+import { EMPTY_RING, keepLines, tailOf } from "./core.ts"
+import type { LogRing } from "./core.ts"
+import type { KnownHostsPort } from "./ports.ts"
+
+export interface Logs {
+  routes: (app: FastifyInstance) => Promise<void>
+  /** Keeps a batch for late joiners and gives it as a frame. */
+  keep(host: HostId, data: LogData): LogFrame
+  forget(host: HostId): void
+  /** The tail that a topic `log:<host>` names. */
+  replay(topic: string): LogFrame[]
+}
+
+const LogParams = z.object({ id: HostId })
+
+/** Log lines are relayed and never stored: the last of each host are kept in memory. */
+export function createLogs(hosts: KnownHostsPort): Logs {
+  const rings = new Map<string, LogRing>()
+  const frameOf = (host: HostId, data: LogData): LogFrame => ({
+    type: "control_log",
+    provider_id: host,
+    ...data,
+  })
+
+  return {
+    keep(host, data) {
+      rings.set(host, keepLines(rings.get(host) ?? EMPTY_RING, data))
+      return frameOf(host, data)
+    },
+    forget: (host) => void rings.delete(host),
+    replay(topic) {
+      const host = HostId.safeParse(topic.replace(/^log:/, ""))
+      if (!host.success) return []
+      return (rings.get(host.data)?.batches ?? []).map((data) => frameOf(host.data, data))
+    },
+    async routes(app) {
+      app.get(
+        "/hosts/:id/logs",
+        describeRoute({
+          summary: "The last log lines of a host, as long as this hub has heard it",
+          ...{ tags: ["logs"], params: LogParams, querystring: LogsQuery, response: LogTail },
+        }),
+        async (request) => {
+          const { id } = parseParams(LogParams, request.params)
+          const query = parseQuery(LogsQuery, request.query)
+          if (!hosts.isKnown(id)) throw new BooError("HOST_NOT_FOUND", { host: id, known: hosts.ids() })
+          return { provider_id: id, batches: tailOf(rings.get(id) ?? EMPTY_RING, query) }
+        },
+      )
+    },
+  }
+}

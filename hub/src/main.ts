@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util"
+import { hostCommand } from "./cli/host.ts"
+import { migrateCommand } from "./cli/migrate.ts"
+import { serveCommand } from "./cli/serve.ts"
+import { ConfigError, readConfig } from "./config.ts"
+import type { Config } from "./config.ts"
+
+const USAGE = `boocontrol-hub [command] [--config FILE] [--env-file FILE]
+
+  serve                     run the hub (default)
+  migrate                   bring the database up to date and end
+  host add <id>             register a host and print how its machine joins
+  host list                 every registered host
+  host remove <id>          forget a host; its history stays
+  host rotate <id>          new credentials for a host
+  token create|list|revoke  tokens of people and programs
+  export                    history as files
+`
+
+/** Exit codes: 0 done, 1 failed, 2 settings or arguments, 3 not there in this version. */
+const BAD_USAGE = 2
+const NOT_AVAILABLE = 3
+
+async function run(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      config: { type: "string" },
+      "env-file": { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  })
+  const [command = "serve", ...rest] = positionals
+  if (values.help === true) return say(USAGE, 0)
+  const config = (): Config => readConfig({ configFile: values.config, envFile: values["env-file"] })
+  switch (command) {
+    case "serve":
+      return serveCommand(config())
+    case "migrate":
+      return migrateCommand(config())
+    case "host":
+      if (rest[0] === "rotate") return notAvailable("host rotate")
+      return (await hostCommand(rest, config)) ?? say(USAGE, BAD_USAGE)
+    case "token":
+    case "export":
+      return notAvailable(command)
+    default:
+      return say(`No such command: ${command}\n\n${USAGE}`, BAD_USAGE)
+  }
+}
+
+function notAvailable(what: string): number {
+  return say(`${what} is not available yet in this version.\n`, NOT_AVAILABLE)
+}
+
+function say(text: string, code: number): number {
+  ;(code === 0 ? process.stdout : process.stderr).write(text)
+  return code
+}
+
+try {
+  process.exitCode = await run()
+} catch (error) {
+  const isUsage = error instanceof ConfigError || (error instanceof TypeError && "code" in error)
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`${isUsage ? error.message : stack}\n`)
+  process.exitCode = isUsage ? BAD_USAGE : 1
+}

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto"
+import { readFileSync, statSync } from "node:fs"
+import { join, resolve, sep } from "node:path"
+import fastifyStatic from "@fastify/static"
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+
+export interface StaticOptions {
+  /** The built cockpit. */
+  root: string
+  /** `/` or `/control`. */
+  basePath: string
+  contentSecurityPolicy: string
+}
+
+interface Page {
+  html: string
+  policy: string
+  mtimeMs: number
+}
+
+const FOREVER = "public, max-age=31536000, immutable"
+const ASK_AGAIN = "no-cache"
+
+/** Serves the cockpit: files as they are, and its page for every other address, so that a link into it works. */
+export async function installStatic(app: FastifyInstance, options: StaticOptions): Promise<void> {
+  const { root, basePath, contentSecurityPolicy } = options
+  const prefix = basePath === "/" ? "" : basePath
+  await app.register(fastifyStatic, { root, serve: false, preCompressed: true, cacheControl: false })
+  let page: Page | null = null
+
+  const sendPage = (reply: FastifyReply): FastifyReply => {
+    const file = join(root, "index.html")
+    const mtimeMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+    if (mtimeMs === undefined) return sendNotBuilt(reply)
+    if (page?.mtimeMs !== mtimeMs) {
+      const html = withBase(readFileSync(file, "utf8"), `${prefix}/`)
+      page = { html, mtimeMs, policy: withScripts(contentSecurityPolicy, html) }
+    }
+    return reply
+      .headers({ "cache-control": ASK_AGAIN, "content-security-policy": page.policy })
+      .type("text/html; charset=utf-8")
+      .send(page.html)
+  }
+
+  const serve = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = decodeURI(request.url.split("?", 1)[0] ?? "").slice(prefix.length + 1)
+    if (path === "" || path === "index.html") return sendPage(reply)
+    if (isFileIn(root, path)) {
+      // Vite puts a hash of the content into the name of everything in assets/.
+      reply.header("cache-control", path.startsWith("assets/") ? FOREVER : ASK_AGAIN)
+      return reply.sendFile(path)
+    }
+    const isForCode = /^(api|v1|metrics)(\/|$)/.test(path)
+    const wantsPage = (request.headers.accept ?? "").includes("text/html")
+    if (!isForCode && wantsPage) return sendPage(reply)
+    reply.callNotFound()
+    return reply
+  }
+
+  const hidden = { schema: { hide: true } }
+  if (prefix !== "") app.get(prefix, hidden, async (_request, reply) => reply.redirect(`${prefix}/`))
+  app.get(`${prefix}/`, hidden, serve)
+  app.get(`${prefix}/*`, hidden, serve)
+}
+
+function isFileIn(root: string, path: string): boolean {
+  const file = resolve(root, path)
+  if (!file.startsWith(root + sep)) return false
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+/** Relative addresses of the page hold from any depth below the base path. */
+export function withBase(html: string, href: string): string {
+  const withoutOld = html.replace(/<base\b[^>]*>/i, "")
+  return withoutOld.replace(/<head\b[^>]*>/i, (head) => `${head}<base href="${href}">`)
+}
+
+/** Allows the scripts that stand in the page itself by their hash, and no other inline script. */
+export function withScripts(policy: string, html: string): string {
+  const inline = [...html.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/gi)]
+  const hashes = inline.map(
+    ([, text = ""]) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`,
+  )
+  return hashes.length > 0 ? `${policy}; script-src 'self' ${hashes.join(" ")}` : policy
+}
+
+function sendNotBuilt(reply: FastifyReply): FastifyReply {
+  return reply
+    .code(503)
+    .header("cache-control", "no-store")
+    .type("text/html; charset=utf-8")
+    .send(
+      `<!doctype html><title>BooControl</title><h1>The cockpit is not built</h1>
+<p>The hub works, its pages are missing. Build them with <code>pnpm build</code> in the project's folder, or start
+everything with <code>npm start</code>. The API is described at <a href="api/docs">api/docs</a>.</p>`,
+    )
+}
