@@ -75,7 +75,7 @@ describe("the default fleet", () => {
   it("makes 40 to 60 requests a minute, with swaps, unloads, aborts and errors among them", async () => {
     const clock = await startFleet()
     const states = new Map<string, Set<string>>()
-    const minutes = 12
+    const minutes = 8
     for (let second = 0; second < minutes * 60; second++) {
       await clock.advance(1000)
       for (const host of running) {
@@ -90,14 +90,10 @@ describe("the default fleet", () => {
     const perMinute = rows().length / minutes
     expect(perMinute).toBeGreaterThan(40)
     expect(perMinute).toBeLessThan(60)
-    for (const model of ["sam-desktop/glm-4.6-air", "rack-01/qwen2.5-vl-32b", "embedding/qwen3-4b"]) {
-      expect([...(states.get(model) ?? [])].toSorted(), model).toEqual([
-        "ready",
-        "starting",
-        "stopped",
-        "stopping",
-      ])
-    }
+    const changing = ["sam-desktop/glm-4.6-air", "rack-01/qwen2.5-vl-32b", "embedding/qwen3-4b"]
+    expect(changing.map((model) => [...(states.get(model) ?? [])].toSorted().join(" "))).toEqual(
+      changing.map(() => "ready starting stopped stopping"),
+    )
     const failed = rows().filter((row) => row.resp_status_code !== 200)
     const aborted = rows().filter(
       (row) =>
