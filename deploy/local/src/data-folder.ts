@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { codeOf, messageOf, StartFailure } from "./failure.ts"
 
@@ -15,7 +24,9 @@ export function prepareDataFolder(folder: string): string {
   const path = resolve(folder)
   try {
     mkdirSync(path, { recursive: true, mode: 0o755 })
-    writeFileSync(join(path, ".writable"), "", { mode: 0o600 })
+    const probe = join(path, `.writable-${process.pid}`)
+    writeFileSync(probe, "")
+    rmSync(probe)
   } catch (error) {
     throw unusable(path, error)
   }

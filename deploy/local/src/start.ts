@@ -3,7 +3,7 @@ import { PRODUCT } from "./commands.ts"
 import type { Commands } from "./commands.ts"
 import { readSettings } from "./config.ts"
 import { prepareDataFolder } from "./data-folder.ts"
-import { StartFailure } from "./failure.ts"
+import { codeOf, messageOf, StartFailure } from "./failure.ts"
 import { parseFlags, USAGE } from "./flags.ts"
 import { freePort, isFree } from "./free-port.ts"
 import { createLauncher } from "./launcher.ts"
@@ -30,10 +30,19 @@ export async function main(
   try {
     return await run(readArguments(args), { progress, commands, wanted })
   } catch (error) {
-    if (!(error instanceof StartFailure)) throw error
-    console.error(`\n${error.message}`)
-    return error.exitCode
+    const failure = explained(error)
+    if (failure === null) throw error
+    console.error(`\n${failure.message}`)
+    return failure.exitCode
   }
+}
+
+function explained(error: unknown): StartFailure | null {
+  if (error instanceof StartFailure) return error
+  if (codeOf(error) !== "ENOSPC") return null
+  return new StartFailure(
+    `The disk is full: ${messageOf(error)}\nFree some space and start again; nothing was lost.`,
+  )
 }
 
 function readArguments(args: string[]): Settings {
