@@ -1,16 +1,19 @@
 import { join } from "node:path"
 import compress from "@fastify/compress"
-import Fastify from "fastify"
+import Fastify, { LogController } from "fastify"
 import type { FastifyBaseLogger, FastifyInstance } from "fastify"
 import type { HostId } from "@boocontrol/shared/ids"
 import { installAccess } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
+import { createActivity } from "./activity/index.ts"
 import { createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
 import { createHealth } from "./health/index.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
+import { createIngest, createResume } from "./ingest/index.ts"
+import type { RejectReason } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import type { Clock } from "./platform/clock.ts"
 import { installHttpRules } from "./platform/http.ts"
@@ -20,13 +23,12 @@ import { installOpenApi } from "./platform/openapi.ts"
 import type { Sql } from "./platform/postgres.ts"
 import { createSockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
+import { createRetention } from "./retention/index.ts"
+import { createTelemetry } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
 
 export interface AppOptions {
-  config: Pick<
-    Config,
-    "listen" | "basePath" | "adminToken" | "trustedProxies" | "dataDir" | "nats" | "streams"
-  >
+  config: Config
   sql: Sql
   nc: NatsConnection
   clock: Clock
@@ -80,38 +82,88 @@ export async function createApp({
       log: (host, data) => sockets.send.control_log(logs.keep(host, data)),
     },
   })
+  const retention = createRetention({
+    ...{ sql, clock, log },
+    keptDays: {
+      control_requests: config.retain.activityDays,
+      control_perf_samples: config.retain.perfDays.raw,
+    },
+  })
+  const activity = createActivity({ sql, nc, clock, log, partitions: retention })
+  const telemetry = createTelemetry({
+    ...{ sql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
+  })
+  const ingest = createIngest({
+    ...{ sql, nc, clock, log, streams: config.streams },
+    hosts: {
+      ensureHost: async (id) => void (await hosts.ensureHost(id)),
+      isEnabled: (id) => hosts.isEnabled(id),
+    },
+    handlers: {
+      activity: activity.storeBatch,
+      perf: telemetry.storeBatch,
+      models: fleet.storeModels,
+      note: fleet.storeNotes,
+      // Outcomes of commands reach those who wait for them live; there is no table of them.
+      result: async () => undefined,
+    },
+    onRejected: (host, reason, problem) => {
+      if (host !== null && !SEEN_LIVE.has(reason)) fleet.rejected(host, `${reason}: ${problem}`)
+    },
+  })
+  const resume = createResume({
+    ...{ nc, log, newestRow: activity.newestRow, newestSampleTs: telemetry.newestSampleTs },
+  })
   const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
   const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
-  const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
-  const http = Fastify({ loggerInstance, disableRequestLogging: true })
-  installHttpRules(http)
-  installAccess(http, { ...config, listenHost: config.listen.host })
-  await http.register(compress, { threshold: 2048, encodings: ["br", "gzip"] })
-  await installOpenApi(http, { version: VERSION, path: `${base}/api/docs` })
+  const http = await createHttp({ config, uiFolder, log })
   await sockets.install(http, base)
-  for (const routes of [hosts.routes, fleet.routes, logs.routes]) {
-    await http.register(routes, { prefix: `${base}/api/control` })
-  }
+  const capabilities = [hosts.routes, fleet.routes, logs.routes, activity.routes, telemetry.routes]
+  for (const routes of capabilities) await http.register(routes, { prefix: `${base}/api/control` })
   await http.register(health.routes, { prefix: base })
-  await installStatic(http, {
-    ...{ root: uiFolder, basePath: config.basePath, contentSecurityPolicy: CONTENT_SECURITY_POLICY },
-  })
 
   return {
     http,
     fleet,
     async start() {
       await hosts.load()
+      await retention.start()
       await fleet.start()
       await hosts.start()
+      resume.start()
+      ingest.start()
+      telemetry.start()
     },
     async stop() {
       sockets.stop()
       await http.close()
-      await hosts.stop()
+      await Promise.all([resume.stop(), ingest.stop(), telemetry.stop()])
+      await Promise.all([retention.stop(), hosts.stop()])
       await fleet.stop()
     },
   }
+}
+
+/** What the live half has refused and counted already when the same message came to it. */
+const SEEN_LIVE: ReadonlySet<RejectReason> = new Set(["subject", "not-json", "version", "shape", "identity"])
+
+/** The server with everything that is not a capability: errors, access, compression, API page, cockpit. */
+async function createHttp({
+  config,
+  uiFolder,
+  log,
+}: Required<Pick<AppOptions, "config" | "uiFolder" | "log">>) {
+  const { basePath } = config
+  const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
+  const http = Fastify({ loggerInstance, logController: new LogController({ disableRequestLogging: true }) })
+  installHttpRules(http)
+  installAccess(http, { ...config, listenHost: config.listen.host })
+  await http.register(compress, { threshold: 2048, encodings: ["br", "gzip"] })
+  await installOpenApi(http, { version: VERSION, path: `${basePath === "/" ? "" : basePath}/api/docs` })
+  await installStatic(http, {
+    ...{ root: uiFolder, basePath, contentSecurityPolicy: CONTENT_SECURITY_POLICY },
+  })
+  return http
 }

@@ -272,7 +272,7 @@ function show(host: HostState, changes: Changes): HostStep {
   return { ...quiet({ ...host, seq: host.seq + 1, shown }), patch }
 }
 
-function copyKey<T, K extends keyof T>(to: Partial<T>, from: T, key: K): void {
+function copyKey<K extends keyof FleetHost>(to: Pick<Changes, K>, from: Pick<FleetHost, K>, key: K): void {
   to[key] = from[key]
 }
 

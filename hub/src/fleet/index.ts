@@ -47,6 +47,8 @@ export interface Fleet {
   /** For ingest: transitions and notes into `control_model_events`. */
   storeModels(envelopes: readonly Envelope<"models">[]): Promise<void>
   storeNotes(envelopes: readonly Envelope<"note">[]): Promise<void>
+  /** Counts a message of a host that could not be used, for its card. */
+  rejected(host: HostId, reason: string): void
   counts(): Record<"connected" | "reconnecting" | "down", number>
   /** Rebuilds from Postgres, then listens. Only after this is there a snapshot to give. */
   start(): Promise<void>
@@ -130,6 +132,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
           ...{ provider_id: host, model: "*", state: note, ts, detail },
         })),
       ),
+    rejected: live.rejected,
     counts() {
       const counts = { connected: 0, reconnecting: 0, down: 0 }
       for (const host of board.hosts()) counts[host.shown.liveness] += 1

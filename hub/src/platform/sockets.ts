@@ -50,6 +50,8 @@ const PATHS = ["/api/control/ws", "/api/ws/control"]
 const PING_EVERY_MS = 15_000
 const MAX_BAD_FRAMES = 5
 const MAX_INCOMING_BYTES = 64 * 1024
+/** Readers that do not answer a goodbye must not hold up the end. */
+const LEAVE_WITHIN_MS = 1_000
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 
@@ -185,8 +187,10 @@ export function createSockets({ sources, clock, log, limits = CLIENT_LIMITS }: S
     stop() {
       endPings?.()
       endPings = null
-      for (const reader of readers) reader.socket.close(GOING_AWAY, "the hub stops")
+      const leaving = [...readers]
       readers.clear()
+      for (const { socket } of leaving) socket.close(GOING_AWAY, "the hub stops")
+      clock.setTimeout(() => leaving.forEach(({ socket }) => socket.terminate()), LEAVE_WITHIN_MS)
     },
   }
 }
