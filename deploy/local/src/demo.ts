@@ -13,8 +13,8 @@ export interface DemoOptions {
   env: Readonly<Record<string, string>>
   say: (line: string) => void
   startOwn: (own: OwnProgram) => Child
-  /** Starts a sidecar for one simulated host. */
-  startSidecar: (host: DemoHost) => Promise<Supervised>
+  /** Starts a sidecar for one simulated host, when the time has come; null when it never does. */
+  startSidecar: (host: DemoHost) => Promise<Supervised | null>
 }
 
 export interface OwnProgram {

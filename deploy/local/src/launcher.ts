@@ -99,6 +99,10 @@ export function createLauncher({ settings, commands, guard, say }: LauncherOptio
       start: () => startOwn({ name, command: commands.sidecar, env, stage: STAGE.sidecar }),
     })
 
+  // Before the hub has made its streams, a sidecar could only knock in vain, and take the processor from the hub.
+  const { promise: hubReady, resolve: hubIsReady } = Promise.withResolvers<"ready" | "stopped">()
+  stopped.signal.addEventListener("abort", () => hubIsReady("stopped"))
+
   const startOwnSidecar = async (services: Services): Promise<void> => {
     const hostId = settings.hostId ?? hostIdOf(hostname())
     const creds = await services.hostCreds(hostId)
@@ -125,6 +129,7 @@ export function createLauncher({ settings, commands, guard, say }: LauncherOptio
       startSidecar: async (host) => {
         const creds = await services.hostCreds(host.host_id)
         const env = demoSidecarEnvironment(settings, services.reach, { host, creds })
+        if ((await hubReady) === "stopped") return null
         return startSidecar(`sidecar-${host.host_id}`, env)
       },
     })
@@ -137,14 +142,16 @@ export function createLauncher({ settings, commands, guard, say }: LauncherOptio
       const answering = answersAsLlamaSwap(settings.llamaSwapUrl)
       const services = await startServices(settings, guard, say)
       keep(STAGE.nats, services)
+      if (stopped.signal.aborted) throw new StartFailure("The start was given up.")
       void services.lost.then(({ name, status }) => breakDown(`${name} ${describeExit(status)}`))
       const address = startHub(services)
       // Awaited below; until then its failure must not count as unhandled.
       address.catch(() => undefined)
       const withDemo = wantsDemo(settings, await answering, say)
       if (withDemo) startDemoFleet(services)
-      await startOwnSidecar(services)
       const url = await address
+      hubIsReady("ready")
+      await startOwnSidecar(services)
       if (commands.ui !== undefined) startDevelopmentUi(commands.ui)
       return url
     },
