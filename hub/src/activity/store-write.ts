@@ -59,6 +59,7 @@ export async function storeRequests(sql: Sql, batch: ActivityBatch): Promise<Sto
     // Two hubs could store one request under two epochs at the same time, neither seeing the other's row. Taken in
     // the order of their names, so that two batches cannot wait for each other.
     const hosts = [...new Set([...batch.rows, ...batch.enrichments].map((row) => row.provider_id))].sort()
+    // Sent together; Postgres takes the lock before it looks at the rows.
     const [, inserted] = await Promise.all([lockHosts(tx, hosts), upsertRows(tx, batch.rows)])
     const returned = new Set(inserted.map(identityKey))
     // A row that was known under another epoch may still know more than the stored one.
@@ -71,8 +72,8 @@ export async function storeRequests(sql: Sql, batch: ActivityBatch): Promise<Sto
   })
 }
 
-function lockHosts(tx: TransactionSql, hosts: readonly string[]): PromiseLike<unknown> {
-  return tx`
+async function lockHosts(tx: TransactionSql, hosts: readonly string[]): Promise<void> {
+  await tx`
     select pg_advisory_xact_lock(hashtextextended('control_requests ' || host, 0))
     from unnest(${[...hosts]}::text[]) as host`
 }

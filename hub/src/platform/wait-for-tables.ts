@@ -4,7 +4,6 @@ import type { Log } from "./log.ts"
 import type { Sql } from "./postgres.ts"
 
 export interface WaitForTables {
-  sql: Sql
   tables: readonly string[]
   timeoutMs: number
   clock: Clock
@@ -15,7 +14,10 @@ const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 2_000
 
 /** Waits until every table exists, in a Postgres that may itself still be starting. On time-out it names what is missing. */
-export async function waitForTables({ sql, tables, timeoutMs, clock, log }: WaitForTables): Promise<void> {
+export async function waitForTables(
+  sql: Sql,
+  { tables, timeoutMs, clock, log }: WaitForTables,
+): Promise<void> {
   const untilMs = clock.now() + timeoutMs
   let waitMs = FIRST_WAIT_MS
   for (let attempt = 1; tables.length > 0; attempt++) {

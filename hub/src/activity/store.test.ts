@@ -1,0 +1,240 @@
+import fc from "fast-check"
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
+import type { CommittedActivity, ObservedRequest } from "@boocontrol/shared/activity"
+import type { Envelope } from "@boocontrol/shared/envelope"
+import { HostId } from "@boocontrol/shared/ids"
+import { testDatabase } from "../../../deploy/test/services/postgres.ts"
+import { systemClock } from "../platform/clock.ts"
+import { silentLog } from "../platform/log.ts"
+import { migrate } from "../platform/migrate.ts"
+import { connectPostgres } from "../platform/postgres.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { createActivity } from "./index.ts"
+import type { Activity } from "./index.ts"
+import { FIRST_EPOCH, SECOND_EPOCH, activityMessage, enrichmentOf, observed } from "./samples-for-tests.ts"
+
+let sql: Sql
+let activity: Activity
+let announced: CommittedActivity[] = []
+
+beforeAll(async () => {
+  const { url } = await testDatabase("activity_store")
+  sql = connectPostgres(url, { log: silentLog })
+  await migrate(sql, { log: silentLog })
+  activity = createActivity({
+    ...{ sql, clock: systemClock, log: silentLog },
+    partitions: { ensure: () => Promise.resolve() },
+    nc: { publish: (_subject, payload) => announced.push(JSON.parse(String(payload)) as CommittedActivity) },
+  })
+})
+afterAll(() => sql.end())
+beforeEach(async () => {
+  await sql`truncate control_requests`
+  announced = []
+})
+
+function store(...envelopes: Envelope<"activity">[]) {
+  return activity.storeBatch(envelopes, { redelivered: false })
+}
+
+async function stored(): Promise<Record<string, unknown>[]> {
+  return [...(await sql`select * from control_requests order by ts, id`)]
+}
+
+function announcedRows() {
+  return announced.flatMap((one) => one.rows)
+}
+
+it("stores a row with all its figures and announces it with its id", async () => {
+  const row = observed({ swap_entry_id: 3, source: "boochat", error: "tail\u00e9" })
+  await store(activityMessage([row]))
+  const [kept] = await stored()
+  expect(kept).toMatchObject({ ...row, provider_id: "gpu-1", capture: null })
+  expect(announced).toEqual([
+    {
+      provider_id: "gpu-1",
+      event_at: "2026-11-22T08:00:00.000Z",
+      rows: [{ ...row, id: kept?.["id"], provider_id: "gpu-1" }],
+    },
+  ])
+})
+
+it("keeps unknown figures null", async () => {
+  const nothing = {
+    duration_ms: null,
+    status_code: null,
+    cache_tokens: null,
+    input_tokens: null,
+    gen_tps: null,
+  }
+  await store(activityMessage([observed({ swap_entry_id: 1, ...nothing })]))
+  expect((await stored())[0]).toMatchObject(nothing)
+})
+
+it("adds nothing and announces nothing for messages that come again, in any order and grouping", async () => {
+  const rows = [0, 1, 2, 3, 4, 5].map((entry) => observed({ swap_entry_id: entry }))
+  // A message with one row, one with several, one that overlaps with both, and one of another host.
+  const messages = [
+    activityMessage(rows.slice(0, 1)),
+    activityMessage(rows.slice(1, 4)),
+    activityMessage(rows.slice(3)),
+    activityMessage(rows.slice(0, 3), [], "gpu-2"),
+    activityMessage([], [enrichmentOf(rows[2] ?? observed({ swap_entry_id: 2 }), { source: "boochat" })]),
+  ]
+  await store(...messages)
+  const before = await stored()
+  expect(before).toHaveLength(9)
+  announced = []
+  const replay = fc.array(fc.array(fc.constantFrom(...messages), { minLength: 1, maxLength: 6 }), {
+    maxLength: 5,
+  })
+  await fc.assert(
+    fc.asyncProperty(replay, async (batches) => {
+      for (const batch of batches) await store(...batch)
+      expect(await stored()).toEqual(before)
+      expect(announced).toEqual([])
+    }),
+    { numRuns: 25 },
+  )
+})
+
+it("ends with the same rows whatever the order of messages, the same row fetched under two epochs included", async () => {
+  const rows = [0, 1, 2].map((entry) =>
+    observed({ swap_entry_id: entry, output_tokens: entry === 1 ? null : 5 }),
+  )
+  const again = rows.map((row) => ({ ...row, swap_epoch: SECOND_EPOCH }))
+  const messages = [...rows, ...again].map((row) => activityMessage([row]))
+  await fc.assert(
+    fc.asyncProperty(fc.shuffledSubarray(messages, { minLength: messages.length }), async (order) => {
+      await sql`truncate control_requests`
+      await Promise.all(order.map((message) => store(message)))
+      expect((await stored()).map((row) => row["swap_entry_id"])).toEqual([0, 1, 2])
+    }),
+    { numRuns: 15 },
+  )
+})
+
+it("fills what was unknown once, leaves what identifies and measures, and announces it under the same id", async () => {
+  const row = observed({ swap_entry_id: 1 })
+  await store(activityMessage([row]))
+  const [first] = announcedRows()
+  announced = []
+  await store(activityMessage([], [enrichmentOf(row, { source: "boochat", session_id: "s-1" })]))
+  expect(announcedRows()).toEqual([{ ...first, source: "boochat", session_id: "s-1" }])
+  announced = []
+  await store(activityMessage([], [enrichmentOf(row, { source: "arena", client_ip: "10.0.0.9" })]))
+  expect(announcedRows()).toEqual([{ ...first, source: "boochat", session_id: "s-1", client_ip: "10.0.0.9" }])
+  announced = []
+  await store(activityMessage([{ ...row, model: "another", duration_ms: 1, source: "late" }]))
+  expect(announced).toEqual([])
+  expect((await stored())[0]).toMatchObject({
+    ...row,
+    source: "boochat",
+    session_id: "s-1",
+    client_ip: "10.0.0.9",
+  })
+})
+
+it("says which enrichments have to come again because their row is not there", async () => {
+  const known = observed({ swap_entry_id: 1 })
+  const unknown = observed({ swap_entry_id: 2 })
+  const result = await store(
+    activityMessage([known]),
+    activityMessage([], [enrichmentOf(known, { source: "boochat" })]),
+    activityMessage([], [enrichmentOf(unknown, { source: "arena" })]),
+  )
+  expect(result.notYet).toEqual([2])
+  expect(await stored()).toHaveLength(1)
+  await store(activityMessage([unknown]))
+  expect((await store(activityMessage([], [enrichmentOf(unknown, { source: "arena" })]))).notYet).toEqual([])
+})
+
+it("announces again what is delivered again: the hub may have died before it could", async () => {
+  const message = activityMessage([observed({ swap_entry_id: 1 })])
+  await store(message)
+  const [first] = announcedRows()
+  announced = []
+  await activity.storeBatch([message], { redelivered: true })
+  expect(announcedRows()).toEqual([first])
+})
+
+const RING = [10, 11, 12].map((entry) =>
+  observed({ swap_entry_id: entry, output_tokens: entry === 11 ? null : 9 }),
+)
+
+it("adds nothing when a sidecar with an empty data folder fetches the whole ring again under a new epoch", async () => {
+  await store(activityMessage(RING))
+  announced = []
+  await store(activityMessage(RING.map((row) => ({ ...row, swap_epoch: SECOND_EPOCH }))))
+  expect((await stored()).map((row) => row["swap_epoch"])).toEqual(RING.map(() => FIRST_EPOCH))
+  expect(announced).toEqual([])
+})
+
+it("learns from a row that is fetched again under a new epoch what it did not know", async () => {
+  await store(activityMessage(RING))
+  await store(activityMessage(RING.map((row) => ({ ...row, swap_epoch: SECOND_EPOCH, source: "boochat" }))))
+  expect((await stored()).map((row) => row["source"])).toEqual(["boochat", "boochat", "boochat"])
+  const [first] = RING
+  const late = enrichmentOf(
+    { ...(first ?? observed({ swap_entry_id: 0 })), swap_epoch: SECOND_EPOCH },
+    { session_id: "s" },
+  )
+  expect((await store(activityMessage([], [late]))).notYet).toEqual([])
+  expect((await stored())[0]).toMatchObject({ swap_epoch: FIRST_EPOCH, session_id: "s" })
+})
+
+const DIFFERENCES: Partial<ObservedRequest>[] = [
+  { model: "another" },
+  { duration_ms: 1 },
+  { duration_ms: null },
+  { output_tokens: 1 },
+  { output_tokens: null },
+  { swap_entry_id: 99 },
+]
+it.each(DIFFERENCES)("keeps a row of a new store that differs in %j: ids began anew", async (difference) => {
+  const row = observed({ swap_entry_id: 10 })
+  await store(activityMessage([row]))
+  await store(activityMessage([{ ...row, ...difference, ts: row.ts, swap_epoch: SECOND_EPOCH }]))
+  expect(await stored()).toHaveLength(2)
+})
+
+it("keeps ids that begin at 0 again without a persistent store, at other times", async () => {
+  await store(activityMessage([0, 1, 2].map((entry) => observed({ swap_entry_id: entry }))))
+  const later = [0, 1].map((entry) => {
+    const { ts } = observed({ swap_entry_id: entry + 60 })
+    return observed({ swap_entry_id: entry, ts, swap_epoch: SECOND_EPOCH })
+  })
+  await store(activityMessage(later))
+  expect(await stored()).toHaveLength(5)
+  expect(await activity.newestRow(HostId.parse("gpu-1"))).toMatchObject({
+    swap_epoch: SECOND_EPOCH,
+    swap_entry_id: 1,
+  })
+})
+
+it("knows no newest row of a host that never had one", async () => {
+  expect(await activity.newestRow(HostId.parse("gpu-9"))).toBeNull()
+})
+
+it("lets two hubs store the same ring under two epochs at the same time, once", async () => {
+  const other = RING.map((row) => ({ ...row, swap_epoch: SECOND_EPOCH }))
+  for (let round = 0; round < 10; round++) {
+    await sql`truncate control_requests`
+    await Promise.all([
+      store(activityMessage(RING)),
+      store(activityMessage(other)),
+      store(activityMessage(RING)),
+    ])
+    expect(await stored()).toHaveLength(3)
+  }
+})
+
+it("announces a large batch in messages that fit", async () => {
+  const agent = "x".repeat(4_000)
+  await store(
+    activityMessage(Array.from({ length: 200 }, (_, n) => observed({ swap_entry_id: n, user_agent: agent }))),
+  )
+  expect(announced.length).toBeGreaterThan(1)
+  expect(Math.max(...announced.map((one) => JSON.stringify(one).length))).toBeLessThan(512 * 1024)
+  expect(announcedRows().map((row) => row.swap_entry_id)).toEqual(Array.from({ length: 200 }, (_, n) => n))
+})

@@ -1,0 +1,156 @@
+import { createServer } from "node:net"
+import type { Server, Socket } from "node:net"
+import { connect } from "node:net"
+import { expect, inject, it, onTestFinished } from "vitest"
+import { testDatabase } from "../../../deploy/test/services/postgres.ts"
+import { systemClock } from "./clock.ts"
+import { silentLog } from "./log.ts"
+import { connectPostgres, instantOfPostgres, isAboutData, sqlStateOf } from "./postgres.ts"
+import type { Sql } from "./postgres.ts"
+import { waitForTables } from "./wait-for-tables.ts"
+
+const log = silentLog
+
+function connectTo(url: string): Sql {
+  const sql = connectPostgres(url, { log, max: 2 })
+  onTestFinished(() => sql.end({ timeout: 1 }))
+  return sql
+}
+
+it("gives times as RFC 3339 with milliseconds and big integers as numbers", async () => {
+  const sql = connectTo(inject("databaseUrl"))
+  const [row] = await sql`
+    select '2026-11-22 09:12:41.25+01'::timestamptz as at, '2026-11-22 08:00:00.123456Z'::timestamptz as fine,
+      9007199254740991::bigint as n, null::timestamptz as never`
+  expect(row).toEqual({
+    at: "2026-11-22T08:12:41.250Z",
+    fine: "2026-11-22T08:00:00.123Z",
+    n: Number.MAX_SAFE_INTEGER,
+    never: null,
+  })
+})
+
+it.each([
+  ["2026-11-22 08:00:00+00", "2026-11-22T08:00:00.000Z"],
+  ["2026-11-22 08:00:00.1+00", "2026-11-22T08:00:00.100Z"],
+  ["2026-11-22 08:00:00.9999+00", "2026-11-22T08:00:00.999Z"],
+  ["infinity", "infinity"],
+])("reads the time %s", (text, instant) => {
+  expect(instantOfPostgres(text)).toBe(instant)
+})
+
+it("sends a long COPY without waiting for acknowledgements", async () => {
+  const { url } = await testDatabase("copy")
+  const sql = connectTo(url)
+  await sql`create table t (a text)`
+  const line = `${"x".repeat(200)}\n`
+  const before = performance.now()
+  for (let round = 0; round < 20; round++) {
+    const writable = await sql`copy t from stdin`.writable()
+    await new Promise((resolve, reject) =>
+      writable.on("error", reject).on("finish", resolve).end(line.repeat(100)),
+    )
+  }
+  // Twenty delayed acknowledgements would take 800 ms and more.
+  expect(performance.now() - before).toBeLessThan(600)
+  expect((await sql`select count(*) as n from t`)[0]).toEqual({ n: 2000 })
+})
+
+interface Gate {
+  url: string
+  /** Refuses and cuts every connection until it is opened again. */
+  shut(): Promise<void>
+  open(): Promise<void>
+}
+
+/** A way to the test's Postgres that can be cut. */
+async function gateTo(url: string): Promise<Gate> {
+  const target = new URL(url)
+  const postgresPort = Number(target.port)
+  const open = new Set<Socket>()
+  const server: Server = createServer((client) => {
+    const upstream = connect(postgresPort, target.hostname)
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket
+        .on("error", () => undefined)
+        .on("close", () => {
+          open.delete(socket)
+          client.destroy()
+          upstream.destroy()
+        })
+    }
+    client.pipe(upstream).pipe(client)
+  })
+  const listen = (port: number): Promise<void> =>
+    new Promise((resolve) => server.listen(port, "127.0.0.1", resolve))
+  const shut = (): Promise<void> => {
+    for (const socket of open) socket.destroy()
+    return new Promise((resolve) => server.close(() => resolve()))
+  }
+  await listen(0)
+  const address = server.address()
+  const port = typeof address === "object" && address ? address.port : 0
+  onTestFinished(() => (server.listening ? shut() : undefined))
+  target.host = `127.0.0.1:${port}`
+  return { url: target.href, shut, open: () => listen(port) }
+}
+
+it("uses a Postgres that went away and came back, however many queries failed meanwhile", async () => {
+  const gate = await gateTo(inject("databaseUrl"))
+  const sql = connectTo(gate.url)
+  expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  await gate.shut()
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const failure: unknown = await sql`select 1`.then(
+      () => null,
+      (error: unknown) => error,
+    )
+    expect(isAboutData(failure)).toBe(false)
+  }
+  await gate.open()
+  expect(await sql`select 2 as two`).toEqual([{ two: 2 }])
+})
+
+it.each([
+  ["a value that is none", "select 'x'::int", true],
+  ["a violated constraint", "insert into t values (1), (1)", true],
+  ["a table that is not there", "select * from nowhere", false],
+  ["a server that shuts down", "do $$ begin raise exception 'x' using errcode = '57P01'; end $$", false],
+  ["a full disk", "do $$ begin raise exception 'x' using errcode = '53100'; end $$", false],
+])("tells %s from a failure that may pass", async (_what, statement, aboutData) => {
+  const { url } = await testDatabase("states")
+  const sql = connectTo(url)
+  await sql`create table t (n int primary key)`
+  const failure: unknown = await sql.unsafe(statement).then(
+    () => null,
+    (error: unknown) => error,
+  )
+  expect(sqlStateOf(failure)).not.toBeNull()
+  expect(isAboutData(failure)).toBe(aboutData)
+})
+
+it("blames the data for an error of our own code", () => {
+  expect(isAboutData(new TypeError("x is undefined"))).toBe(true)
+})
+
+it("waits for tables that another program makes", async () => {
+  const { url } = await testDatabase("wait")
+  const sql = connectTo(url)
+  const options = { tables: ["public.users", "teams"], timeoutMs: 10_000, clock: systemClock, log }
+  let done = false
+  const waited = waitForTables(sql, options).then(() => (done = true))
+  await sql`create table teams (n int)`
+  expect(done).toBe(false)
+  await sql`create table users (n int)`
+  await waited
+  expect(done).toBe(true)
+})
+
+it("names the table that did not come in time", async () => {
+  const { url } = await testDatabase("wait")
+  const sql = connectTo(url)
+  await sql`create table teams (n int)`
+  const waited = waitForTables(sql, { tables: ["teams", "users"], timeoutMs: 150, clock: systemClock, log })
+  await expect(waited).rejects.toThrow("After 0.15 s of waiting: table users does not exist")
+})
