@@ -74,6 +74,7 @@ const VERBS: Record<string, (control: Control, body: unknown) => unknown> = {
   unload: (control, body) => control.unload(z.object({ model: z.string().optional() }).parse(body).model),
   crash: (control, body) => control.crash(Model.parse(body).model),
   "fail-next-start": (control, body) => control.failNextStart(Model.parse(body).model),
+  "fail-next-request": (control, body) => control.failNextRequest(Model.parse(body).model),
   restart: (control, body) => control.restart(z.object({ downMs: z.number().default(0) }).parse(body)),
   reload: (control) => control.reload(),
   "drop-next-events"(control, body) {

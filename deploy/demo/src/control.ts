@@ -21,6 +21,8 @@ export interface Control {
   unload(model?: string): Promise<void>
   crash(model: string): void
   failNextStart(model: string): void
+  /** The next request to the model gets an empty 502 at once. */
+  failNextRequest(model: string): void
   /** The llama-swap process ends and comes back: down for so long, connections cut, ids anew unless on disk. */
   restart(options?: { downMs?: number }): Promise<void>
   /** A changed configuration: streams close, models stop, rows stay (new era). */
@@ -77,6 +79,9 @@ export function createControl({ engine, clock, streams, listener, gpu }: Control
     crash: (model) => processOf(model).crash(),
     failNextStart(model) {
       processOf(model).failNextStart = true
+    },
+    failNextRequest(model) {
+      processOf(model).failNextRequest = true
     },
     async restart({ downMs = 0 } = {}) {
       streams.closeAll()

@@ -117,6 +117,8 @@ const HostShape = z.strictObject({
     .prefault({}),
   /** Keep the activity over a restart of the process, as a configured store.path does. */
   persistent_store: z.boolean().default(false),
+  /** Requests that meet a connection the model's server was just closing: 502 at once, with nothing in it. */
+  spurious_502_chance: z.number().min(0).max(1).default(0),
   traffic: z.array(ClientScenario).default([]),
 })
 

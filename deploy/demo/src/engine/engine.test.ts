@@ -105,16 +105,18 @@ describe("model states", () => {
     expect(rows()[0]?.tokens.output_tokens).toBe(0)
   })
 
-  it("let a busy model finish its requests before an unload, for ten seconds at most", async () => {
+  it("keep a busy model silent for ten seconds when it is unloaded, then cut its stream", async () => {
     const { clock, engine, transitions, ask } = setUp({ ready: ["a"] })
-    const answer = ask("a", { outputTokens: 5000 })
+    const answer = ask("a", { outputTokens: 200 })
     await clock.advance(1000)
     void engine.unload(["a"])
+    const bytes = engine.inflight.snapshot()[0]?.resp_bytes
     await clock.advance(9000)
     expect(transitions.at(-1)).toBe("a:stopping")
+    expect(engine.inflight.snapshot()[0]?.resp_bytes).toBe(bytes)
     await clock.advance(1200)
     expect(transitions.at(-1)).toBe("a:stopped")
-    expect((await answer).status).toBe(200)
+    expect(await answer).toMatchObject({ status: 200, durationMs: 11_000 })
   })
 
   it("tell whoever waits for a model that is unloaded meanwhile", async () => {
@@ -201,6 +203,55 @@ describe("rows", () => {
       await answer
     }
     expect(rows().map((row) => row.id)).toEqual(expected)
+  })
+
+  it("of a request that a reload met belong to the old numbering, in the old era", async () => {
+    const { clock, engine, ask, rows } = setUp({ era: "old", ready: ["a"] })
+    const heard: number[] = []
+    engine.bus.on((event) => void (event.kind === "activity" && heard.push(event.row.id)))
+    for (const outputTokens of [10, 5000]) {
+      void ask("a", { outputTokens })
+      await clock.advance(3000)
+    }
+    engine.reload()
+    await clock.advance(31_000)
+    expect(heard).toEqual([0, 1])
+    expect(rows()).toEqual([])
+  })
+
+  it("are not written by a process that was killed", async () => {
+    const { clock, engine, ask, rows } = setUp({ ready: ["a"] })
+    void ask("a", { outputTokens: 5000 })
+    await clock.advance(1000)
+    engine.restart()
+    await clock.advance(1000)
+    expect(rows()).toEqual([])
+  })
+
+  it("show the 502 of a closing connection without a duration, and the next request is fine", async () => {
+    const { clock, engine, ask, rows } = setUp({ ready: ["a"] })
+    engine.processes.get("a")!.failNextRequest = true
+    for (const status of [502, 200]) {
+      const answer = ask("a")
+      await clock.advance(5000)
+      expect((await answer).status).toBe(status)
+    }
+    expect(rows()[0]).toMatchObject({ error_msg: "502 Bad Gateway", duration_ms: 0, has_capture: true })
+  })
+
+  it("of a failed load behind a loading stream show only in their content type", async () => {
+    const model = { id: "a", ...MODEL, send_loading_state: true }
+    const { clock, engine, ask, rows } = setUp({ models: [model], version: "v250" })
+    engine.processes.get("a")!.failNextStart = true
+    const answer = ask("a", { keepText: true })
+    await clock.advance(10_000)
+    const { status, text } = await answer
+    expect(status).toBe(200)
+    expect(text).toMatch(
+      /\n\n\{"error":"unspecific error: upstream command exited prematurely","src":"llama-swap"\}$/,
+    )
+    expect(rows()[0]).toMatchObject({ resp_status_code: 200, resp_content_type: "application/json" })
+    expect(rows()[0]).not.toHaveProperty("error_msg")
   })
 
   it("survive a reload, which forgets captures and in-flight ids", async () => {

@@ -16,6 +16,8 @@ import { createScheduler, type Scheduler } from "./scheduler.ts"
 /** A reload tells the model list once more, this long after it. */
 const RELOAD_NOTICE_MS = 3000
 const TTL_CHECK_MS = 1000
+/** Before v236 a reload leaves running requests silent for so long before it cuts them; later ones cut at once. */
+const OLD_RELOAD_GRACE_MS = 30_000
 
 export interface Engine {
   readonly scenario: HostScenario
@@ -65,6 +67,7 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
   const timers: (() => void)[] = []
   let activity = newStore()
   let bootedAt = clock.now()
+  let life = 0
   let profile: string | null = null
 
   logs.proxy.onData((data) => {
@@ -151,6 +154,7 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
     resolve,
     proxyLog,
     random,
+    life: () => life,
   })
 
   return {
@@ -182,7 +186,10 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
     reload() {
       proxyLog("INFO", "reloading configuration")
       scheduler.fail("group is shutting down")
-      for (const process of processes.values()) process.stop()
+      for (const process of processes.values()) {
+        process.stop(edition.old ? OLD_RELOAD_GRACE_MS : 0)
+        bus.emit({ kind: "models" })
+      }
       inflight.reset()
       captures.clear()
       profile = null
@@ -191,6 +198,7 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
       timers.push(clock.after(RELOAD_NOTICE_MS, () => bus.emit({ kind: "models" })))
     },
     restart() {
+      life++
       scheduler.fail("group is shutting down")
       for (const process of processes.values()) process.force("stopped")
       inflight.reset()

@@ -10,7 +10,7 @@ function setUp() {
     offsetMinutes: 0,
     publish: (update) => updates.push(update),
   })
-  const id = tracker.add({
+  const handle = tracker.add({
     model: "m",
     path: "/v1/chat/completions",
     method: "POST",
@@ -18,7 +18,7 @@ function setUp() {
     remoteIp: "10.0.0.5",
     cancel: () => {},
   })
-  return { clock, updates, tracker, id }
+  return { clock, updates, tracker, handle }
 }
 
 it("shows Go's header names and hides secrets", () => {
@@ -31,13 +31,13 @@ it("shows Go's header names and hides secrets", () => {
 })
 
 it("publishes byte progress at most every 250 ms and never loses the last", async () => {
-  const { clock, updates, tracker, id } = setUp()
+  const { clock, updates, handle } = setUp()
   const sizes: [number, number][] = []
   const start = clock.now()
   for (let step = 0; step < 20; step++) {
     await clock.advance(50)
     const before = updates.length
-    tracker.bytesSent(id, 10)
+    handle.bytesSent(10)
     if (updates.length > before) sizes.push([clock.now() - start, 0])
   }
   await clock.advance(300)
@@ -49,17 +49,19 @@ it("publishes byte progress at most every 250 ms and never loses the last", asyn
 })
 
 it("says nothing more about a request that was removed", async () => {
-  const { clock, updates, tracker, id } = setUp()
-  tracker.bytesSent(id, 10)
-  tracker.remove(id)
+  const { clock, updates, handle } = setUp()
+  handle.bytesSent(10)
+  handle.remove()
   await clock.advance(1000)
   expect(updates.map((update) => update.operation)).toEqual(["upsert", "remove"])
 })
 
-it("starts ids again after a reset", () => {
-  const { tracker } = setUp()
+it("starts ids again after a reset, and a request from before it cannot touch the new one", () => {
+  const { tracker, updates, handle } = setUp()
   tracker.reset()
-  expect(
-    tracker.add({ model: "m", path: "/", method: "POST", headers: {}, remoteIp: "", cancel: () => {} }),
-  ).toBe("1")
+  const start = { model: "n", path: "/", method: "POST", headers: {}, remoteIp: "", cancel: () => {} }
+  expect(tracker.add(start).id).toBe("1")
+  handle.remove()
+  expect(tracker.snapshot().map((entry) => entry.model)).toEqual(["n"])
+  expect(updates.map((update) => update.operation)).toEqual(["upsert", "upsert"])
 })

@@ -41,11 +41,16 @@ interface Tracked {
   cancel: () => void
 }
 
+/** One request's own: still its own after a reload has given its id to another. */
+export interface InflightHandle {
+  id: string
+  headersSent(headers: Record<string, string>): void
+  bytesSent(bytes: number): void
+  remove(): void
+}
+
 export interface InflightTracker {
-  add(start: InflightStart): string
-  headersSent(id: string, headers: Record<string, string>): void
-  bytesSent(id: string, bytes: number): void
-  remove(id: string): void
+  add(start: InflightStart): InflightHandle
   cancel(id: string): boolean
   snapshot(): InflightEntry[]
   count(): number
@@ -68,6 +73,35 @@ export function createInflightTracker(parts: {
   function upsert(request: Tracked) {
     request.lastEmittedAt = clock.now()
     publish({ operation: "upsert", request: current(request) })
+  }
+
+  function handleOf(id: string, request: Tracked): InflightHandle {
+    const isTracked = () => tracked.get(id) === request
+    return {
+      id,
+      headersSent(headers) {
+        if (!isTracked()) return
+        request.entry.resp_headers = redact(headers)
+        upsert(request)
+      },
+      bytesSent(bytes) {
+        if (!isTracked() || bytes <= 0) return
+        request.entry.resp_bytes += bytes
+        if (request.cancelTimer) return
+        const remainingMs = PROGRESS_INTERVAL_MS - (clock.now() - request.lastEmittedAt)
+        if (remainingMs <= 0) return upsert(request)
+        request.cancelTimer = clock.after(remainingMs, () => {
+          request.cancelTimer = null
+          if (isTracked()) upsert(request)
+        })
+      },
+      remove() {
+        if (!isTracked()) return
+        request.cancelTimer?.()
+        tracked.delete(id)
+        publish({ operation: "remove", id })
+      },
+    }
   }
 
   return {
@@ -94,32 +128,7 @@ export function createInflightTracker(parts: {
       }
       tracked.set(id, request)
       upsert(request)
-      return id
-    },
-    headersSent(id, headers) {
-      const request = tracked.get(id)
-      if (!request) return
-      request.entry.resp_headers = redact(headers)
-      upsert(request)
-    },
-    bytesSent(id, bytes) {
-      const request = tracked.get(id)
-      if (!request || bytes <= 0) return
-      request.entry.resp_bytes += bytes
-      if (request.cancelTimer) return
-      const remainingMs = PROGRESS_INTERVAL_MS - (clock.now() - request.lastEmittedAt)
-      if (remainingMs <= 0) return upsert(request)
-      request.cancelTimer = clock.after(remainingMs, () => {
-        request.cancelTimer = null
-        if (tracked.has(id)) upsert(request)
-      })
-    },
-    remove(id) {
-      const request = tracked.get(id)
-      if (!request) return
-      request.cancelTimer?.()
-      tracked.delete(id)
-      publish({ operation: "remove", id })
+      return handleOf(id, request)
     },
     cancel(id) {
       const request = tracked.get(id)

@@ -28,6 +28,8 @@ export interface PipelineParts {
   inflight: InflightTracker
   captures: CaptureStore
   activity: () => ActivityStore
+  /** Another number after every restart of the process. */
+  life: () => number
   resolve: (name: string) => string | null
   proxyLog: (level: "INFO" | "WARN", text: string) => void
   random: Random
@@ -61,7 +63,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
     const stopLoadingState = startLoadingState({ process, request, reply: recorder, clock })
     const admission = await scheduler.acquire(process, abort.signal)
-    stopLoadingState(admission.kind === "serve")
+    stopLoadingState(admission.kind !== "aborted")
     switch (admission.kind) {
       case "serve":
         return serveReady(process, request, { recorder, abort })
@@ -86,9 +88,18 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     process.serving.add(abort)
     recorder.dispatched = true
     if (parts.random.chance(process.model.crash_chance)) {
-      clock.after(parts.random.between(200, 2500), () => process.crash())
+      clock.after(parts.random.between(200, 2500), () => {
+        if (process.serving.has(abort)) process.crash()
+      })
     }
     try {
+      if (process.failNextRequest || parts.random.chance(scenario.spurious_502_chance)) {
+        // A kept connection that the server was just closing: refused at once, and nothing is wrong with the model.
+        process.failNextRequest = false
+        recorder.head(502, {})
+        recorder.end()
+        return { kind: "refused" }
+      }
       const result = await serveModelRequest({
         server: process.llama,
         request,
@@ -112,7 +123,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   function record(
     request: ModelRequest,
-    outcome: { recorder: Recorder; result: ServeResult; startedAt: number },
+    outcome: { recorder: Recorder; result: ServeResult; startedAt: number; store: ActivityStore },
   ) {
     const { recorder, result, startedAt } = outcome
     const modelId = parts.resolve(request.body.model ?? "") ?? request.body.model ?? ""
@@ -128,7 +139,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const contentType = recorder.headers["Content-Type"] ?? ""
     const model = process?.model ?? anyModel(scenario)
     const tokens = tokensOf(failed ? { kind: "refused" } : result, request, model)
-    const row = parts.activity().add({
+    const row = outcome.store.add({
       timestamp: rfc3339(clock.now(), scenario.utc_offset_minutes, edition.old ? "nanoseconds" : "seconds"),
       model: modelId,
       req_path: request.path.replace(/^\/v\//, "/"),
@@ -187,7 +198,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         request.abortAfterMs === null
           ? () => {}
           : clock.after(request.abortAfterMs, () => abort.abort("client-gone"))
-      const id = inflight.add({
+      // A reload may come while this is served: the row then goes to the store it began under.
+      const life = parts.life()
+      const store = parts.activity()
+      const tracked = inflight.add({
         model: parts.resolve(request.body.model ?? "") ?? request.body.model ?? "",
         path: request.path,
         method: request.method,
@@ -196,14 +210,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         cancel: () => abort.abort("cancelled"),
       })
       const recorder = createRecorder(reply, {
-        onHead: (headers) => inflight.headersSent(id, headers),
-        onBytes: (bytes) => inflight.bytesSent(id, bytes),
+        onHead: (headers) => tracked.headersSent(headers),
+        onBytes: (bytes) => tracked.bytesSent(bytes),
       })
       const result = await dispatch(request, recorder, abort)
       cancelPatience()
       gone.removeEventListener("abort", onGone)
-      record(request, { recorder, result, startedAt })
-      inflight.remove(id)
+      // What a killed process was serving leaves no trace.
+      if (life === parts.life()) record(request, { recorder, result, startedAt, store })
+      tracked.remove()
       return { status: recorder.status, bytes: recorder.bytes, durationMs: clock.now() - startedAt }
     },
   }

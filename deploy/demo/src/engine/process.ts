@@ -7,14 +7,13 @@ import { createLogMonitor, type LogMonitor } from "./logs.ts"
 
 /** llama-swap's own graceful timeout: after it, whatever still runs is killed. */
 const UNLOAD_TIMEOUT_MS = 10_000
-const BUSY_STOP_CHECK_MS = 50
 
 /*
  * State      entered when                     leaves how
  * stopped    at first; process ended          a request needs it -> starting
  * starting   process spawned                  health check passes -> ready; process ends or start called off -> stopped
  * ready      health check passed              unload, eviction, TTL -> stopping; process dies -> stopped
- * stopping   stop signal sent                 requests done or killed after 10 s -> stopped
+ * stopping   stop signal sent                 process ended, or killed with its requests after 10 s -> stopped
  */
 export type ModelState = "stopped" | "starting" | "ready" | "stopping"
 
@@ -31,8 +30,11 @@ export interface ModelProcess {
   proxyUrl: string
   /** The next start ends with the process, after half the time. */
   failNextStart: boolean
+  /** The next request meets a connection that the server just closed. */
+  failNextRequest: boolean
   start(): void
-  stop(): void
+  /** A busy one is killed after the grace time. */
+  stop(graceMs?: number): void
   crash(): void
   /** Puts it there without the time in between. */
   force(state: ModelState): void
@@ -76,6 +78,7 @@ export function createModelProcess({ model, clock, random, onState }: ProcessPar
     lastRequestEndedAt: 0,
     proxyUrl: "http://localhost:5800",
     failNextStart: false,
+    failNextRequest: false,
     get state() {
       return state
     },
@@ -106,7 +109,7 @@ export function createModelProcess({ model, clock, random, onState }: ProcessPar
         }
       })
     },
-    stop() {
+    stop(graceMs = UNLOAD_TIMEOUT_MS) {
       if (state === "stopped" || state === "stopping") return
       // A start that is called off was not a failure of the process, and there is nothing to wait for.
       if (state === "starting") return enter("stopped", "aborted")
@@ -115,14 +118,14 @@ export function createModelProcess({ model, clock, random, onState }: ProcessPar
         cutRequests()
         enter("stopped")
       }
-      // llama-server finishes the requests it has before it goes; llama-swap's patience with that is limited.
-      const deadline = clock.now() + UNLOAD_TIMEOUT_MS
-      const look = () => {
-        if (serving.size === 0) cancelTimer = clock.after(model.stop_s * 1000, end)
-        else if (clock.now() >= deadline) end()
-        else cancelTimer = clock.after(BUSY_STOP_CHECK_MS, look)
+      if (serving.size === 0) {
+        cancelTimer = clock.after(model.stop_s * 1000, end)
+        return
       }
-      look()
+      // A busy llama-server falls silent at the stop signal and does not go while a request is open.
+      llama.freeze()
+      if (graceMs > 0) cancelTimer = clock.after(graceMs, end)
+      else end()
     },
     crash() {
       if (state === "stopped") return

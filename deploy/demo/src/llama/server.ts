@@ -34,6 +34,8 @@ export interface LlamaServer {
   readonly meter: LoadMeter
   readonly slots: readonly Slot[]
   run(task: Task, events: TaskEvents): Promise<TaskResult>
+  /** After the stop signal it works no more, but its streams stay open until it is killed. */
+  freeze(): void
   /** A newly started process knows nothing of earlier prompts. */
   reset(): void
 }
@@ -50,6 +52,15 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
   let slots = createSlots(model.slots)
   let waiting: (() => void)[] = []
   let nextTask = 0
+  let frozen = false
+
+  /** True when the time has passed; a frozen server's time never does. */
+  async function work(ms: number, signal: AbortSignal): Promise<boolean> {
+    const passed = await wait(clock, ms, signal)
+    if (!passed || !frozen) return passed
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+    return false
+  }
 
   async function takeSlot(prompt: Prompt, signal: AbortSignal): Promise<Slot | null> {
     for (;;) {
@@ -79,7 +90,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     const promptN = Math.max(1, task.prompt.tokens - cacheN)
     const promptMs = OVERHEAD_MS + (1000 * promptN) / (model.prefill_tps * random.noise(0.06))
     meter.begin("prefill")
-    const finished = await wait(clock, promptMs, signal)
+    const finished = await work(promptMs, signal)
     meter.end("prefill")
     return { finished, cacheN, promptN, promptMs }
   }
@@ -95,7 +106,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     let finished = true
     while (finished && slot.decoded < task.outputTokens) {
       const leftMs = totalMs - (clock.now() - startedAt)
-      finished = await wait(clock, Math.max(1, Math.min(task.tickMs, leftMs)), events.signal)
+      finished = await work(Math.max(1, Math.min(task.tickMs, leftMs)), events.signal)
       const due = 1 + Math.floor(((clock.now() - startedAt) * perSecond) / 1000 + 1e-6)
       const count = leftMs <= task.tickMs ? task.outputTokens : Math.min(due, task.outputTokens)
       if (finished && count > slot.decoded) {
@@ -153,7 +164,11 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
       return slots
     },
     run,
+    freeze() {
+      frozen = true
+    },
     reset() {
+      frozen = false
       slots = createSlots(model.slots)
       nextTask = 0
     },
