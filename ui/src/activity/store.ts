@@ -13,6 +13,7 @@ const RECENT_ROWS = 1500
 // A list that was scrolled back for hours is still light; beyond it the oldest rows leave again.
 const LIST_ROWS = 20_000
 const PAGE_ROWS = 200
+const RECENT_PAGE_ROWS = 500
 
 const ActivityPage = pageOf(ActivityRow)
 
@@ -72,12 +73,14 @@ export const useActivity = defineStore("activity", () => {
       : { ...list.value, held, rows: mergeRows(rows, above, LIST_ROWS), above: [] }
   }
 
-  /** The newest page, also after a lost connection: it fills the hole that is now between screen and hub. */
+  /** The newest page, also after a lost connection: it closes the hole that is now between screen and hub. */
   async function loadRecent(): Promise<void> {
-    const page = await api.get("activity", ActivityPage, { query: { limit: 500 } })
-    recent.value = mergeRows(recent.value, page.rows, RECENT_ROWS)
+    const page = await api.get("activity", ActivityPage, { query: { limit: RECENT_PAGE_ROWS } })
+    const joins = page.next === null || splitKnown(recent.value, page.rows).known.length > 0
+    recent.value = mergeRows(joins ? recent.value : [], page.rows, RECENT_ROWS)
     recentLoaded.value = true
-    addToList(page.rows)
+    if (joins || list.value.rows.length === 0) addToList(page.rows)
+    else await open(list.value.filters)
   }
 
   async function open(filters: Filters): Promise<void> {

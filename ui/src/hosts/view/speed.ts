@@ -1,0 +1,45 @@
+import type { ActivityRow } from "@boocontrol/shared/activity"
+import { epochMsOf } from "@boocontrol/shared/time"
+import { hueAt } from "../../charts/theme.ts"
+import type { ChartTokens } from "../../charts/theme.ts"
+import { clockTime, count, decimal } from "../../kit/format.ts"
+import { escapeText } from "./timeline-chart.ts"
+
+type Option = Record<string, unknown>
+
+/** Generation speed of each request over time, one hue per model: what slowed down, and when. */
+export function speedOption(given: {
+  rows: readonly ActivityRow[]
+  models: readonly string[]
+  range: { fromMs: number; toMs: number }
+  tokens: ChartTokens
+}): Option {
+  const { rows, models, range, tokens } = given
+  const timed = rows.filter((row) => row.gen_tps !== null && row.gen_tps > 0)
+  const byModel = Map.groupBy(timed, (row) => row.model)
+  return {
+    animation: false,
+    grid: { left: 44, right: 10, top: 8, bottom: 22 },
+    xAxis: {
+      type: "time",
+      min: range.fromMs,
+      max: range.toMs,
+      splitNumber: 6,
+      axisLabel: { hideOverlap: true },
+    },
+    yAxis: { type: "value", min: 0, splitNumber: 3 },
+    tooltip: { trigger: "item" },
+    series: [...byModel].map(([model, of]) => ({
+      type: "scatter",
+      name: model,
+      itemStyle: { color: hueAt(tokens, Math.max(0, models.indexOf(model))) },
+      data: of.map((row) => [epochMsOf(row.ts), row.gen_tps]),
+      tooltip: { formatter: ({ dataIndex }: { dataIndex: number }) => tip(of[dataIndex]) },
+    })),
+  }
+}
+
+function tip(row: ActivityRow | undefined): string {
+  if (!row) return ""
+  return `${escapeText(row.model)}<br>${clockTime(epochMsOf(row.ts))} · ${decimal(row.gen_tps)} tok/s · ${count(row.output_tokens)} tokens`
+}

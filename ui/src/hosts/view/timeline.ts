@@ -1,0 +1,103 @@
+import type { ModelEventRow } from "@boocontrol/shared/models"
+import { epochMsOf } from "@boocontrol/shared/time"
+
+export interface Span {
+  readonly model: string
+  readonly state: "starting" | "ready" | "stopping" | "error"
+  readonly fromMs: number
+  readonly toMs: number
+  /** Still so at the end of the range. */
+  readonly open: boolean
+}
+
+// An error is a moment, not a span; it is drawn this wide so that it can be seen.
+const ERROR_SHARE = 0.004
+
+/** Bars of what each model was, made of its changes. Notes of the host itself (`*`) are no model. */
+export function spansOf(events: readonly ModelEventRow[], range: { fromMs: number; toMs: number }): Span[] {
+  const spans: Span[] = []
+  const byModel = Map.groupBy(
+    events.filter((event) => event.model !== "*"),
+    (event) => event.model,
+  )
+  for (const [model, changes] of byModel) {
+    const ordered = changes.toSorted((a, b) => a.ts.localeCompare(b.ts))
+    for (const [index, change] of ordered.entries()) {
+      const state = drawn(change.state)
+      if (state === null) continue
+      const following = ordered[index + 1]
+      const fromMs = epochMsOf(change.ts)
+      const end = following ? epochMsOf(following.ts) : range.toMs
+      const toMs = state === "error" ? Math.min(end, fromMs + (range.toMs - range.fromMs) * ERROR_SHARE) : end
+      if (toMs <= range.fromMs || fromMs >= range.toMs) continue
+      spans.push({
+        model,
+        state,
+        fromMs: Math.max(fromMs, range.fromMs),
+        toMs,
+        open: !following && state !== "error",
+      })
+    }
+  }
+  return spans
+}
+
+function drawn(state: string): Span["state"] | null {
+  return state === "starting" || state === "ready" || state === "stopping" || state === "error" ? state : null
+}
+
+export interface NoteLine {
+  readonly at: ModelEventRow["ts"]
+  readonly text: string
+  readonly detail: string | null
+  readonly bad: boolean
+}
+
+const NOTE_WORDS: Readonly<Record<string, string>> = {
+  gap_suspected: "History may have a gap",
+  swap_restarted: "The engine was restarted",
+  spool_dropped: "Records were lost: the disk spool was full",
+  clock_stepped: "The host's clock was set",
+  gpu_lost: "A GPU was lost",
+  gpu_returned: "A GPU came back",
+  engine_connected: "The engine was reached",
+  engine_down: "The engine went away",
+  input_rejected: "The engine or a tool said something that made no sense",
+}
+const BAD_NOTES: ReadonlySet<string> = new Set([
+  "gap_suspected",
+  "spool_dropped",
+  "gpu_lost",
+  "input_rejected",
+])
+
+export function notesOf(events: readonly ModelEventRow[]): NoteLine[] {
+  return events
+    .filter((event) => event.model === "*")
+    .map((event) => ({
+      at: event.ts,
+      text: NOTE_WORDS[event.state] ?? event.state.replaceAll("_", " "),
+      detail: detailOf(event.detail),
+      bad: BAD_NOTES.has(event.state),
+    }))
+}
+
+function detailOf(detail: ModelEventRow["detail"]): string | null {
+  const entries = Object.entries(detail ?? {}).filter(([, value]) => value !== null)
+  if (entries.length === 0) return null
+  return entries
+    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(", ")
+}
+
+/** Spans of time in which rows may be missing, as the host itself suspects. */
+export function gapsOf(events: readonly ModelEventRow[]): { fromMs: number; toMs: number }[] {
+  return events
+    .filter((event) => event.state === "gap_suspected")
+    .map((event) => ({ from: event.detail?.["from"], to: event.detail?.["to"] }))
+    .filter(
+      (gap): gap is { from: string; to: string } =>
+        typeof gap.from === "string" && typeof gap.to === "string",
+    )
+    .map((gap) => ({ fromMs: Date.parse(gap.from), toMs: Date.parse(gap.to) }))
+}
