@@ -5,7 +5,7 @@ import { readFileSync, writeSync } from "node:fs"
 import { APP_FIELDS, FIELDS, fieldNamed, NA, UNITS } from "./fields.mjs"
 
 const args = process.argv.slice(2)
-const stateFile = option("--state") ?? process.env["BOO_SIM_GPU_STATE"]
+const stateFile = option("--state")
 const LOST = "[GPU is lost]"
 
 function option(name) {

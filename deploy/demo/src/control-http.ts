@@ -46,6 +46,13 @@ const Row = z.object({
   has_capture: z.boolean().optional(),
   error_msg: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
+  capture: z
+    .object({
+      requestHeaders: z.record(z.string(), z.string()).exactOptional(),
+      requestBody: z.string().exactOptional(),
+      responseBody: z.string().exactOptional(),
+    })
+    .optional(),
   tokens: z
     .object({
       cache_tokens: z.number().optional(),
@@ -87,6 +94,8 @@ const VERBS: Record<string, (control: Control, body: unknown) => unknown> = {
   "refuse-connections": (control, body) => control.refuseConnections(On.parse(body).on),
   "stall-responses": (control, body) => control.stallResponses(On.parse(body).on),
   "add-row": (control, body) => control.addRow(Row.parse(body)),
+  "publish-inflight-snapshot": (control) => control.publishInflightSnapshot(),
+  "drop-captures": (control) => control.dropCaptures(),
   log(control, body) {
     const { source } = z.object({ source: z.enum(["proxy", "upstream"]).default("upstream") }).parse(body)
     control.log(Bytes.parse(body), source)

@@ -38,6 +38,10 @@ export interface Control {
   stallResponses(on: boolean): void
   /** Adds a row as given; what is left out is that of an ordinary small request. */
   addRow(row?: RowOddities): ActivityRow
+  /** What the real one sends when it had to throw updates away: the whole list once more. */
+  publishInflightSnapshot(): void
+  /** As if evicted. */
+  dropCaptures(): void
   log(text: string | Buffer, source?: LogSource): void
   rows(): readonly ActivityRow[]
   states(): Record<string, ModelState>
@@ -54,6 +58,9 @@ export interface Control {
 type Loose<T> = { [K in keyof T]?: T[K] | undefined }
 export type RowOddities = Loose<Omit<ActivityRow, "id" | "tokens">> & {
   tokens?: Loose<ActivityRow["tokens"]> | undefined
+  /** What GET /api/captures/<id> then gives. */
+  capture?:
+    { requestHeaders?: Record<string, string>; requestBody?: string; responseBody?: string } | undefined
 }
 
 export interface ControlParts {
@@ -100,7 +107,7 @@ export function createControl({ engine, clock, streams, listener, gpu }: Control
     closeStreams: () => streams.closeAll(),
     refuseConnections: (on) => listener.refuse(on),
     stallResponses: (on) => listener.stall(on),
-    addRow({ tokens = {}, ...row } = {}) {
+    addRow({ tokens = {}, capture, ...row } = {}) {
       const { scenario, edition } = engine
       const stored = engine.activity().add({
         timestamp:
@@ -120,13 +127,29 @@ export function createControl({ engine, clock, streams, listener, gpu }: Control
           tokens_per_second: tokens.tokens_per_second ?? 70,
         },
         duration_ms: row.duration_ms ?? 1200,
-        has_capture: row.has_capture ?? false,
+        has_capture: false,
         ...(row.error_msg === undefined ? {} : { error_msg: row.error_msg }),
         metadata: row.metadata ?? { fifo_priority: "0" },
       })
+      if (capture || row.has_capture) {
+        const { requestHeaders = {}, requestBody = "{}", responseBody = "" } = capture ?? {}
+        stored.has_capture = engine.captures.add(stored.id, {
+          path: stored.req_path,
+          requestHeaders,
+          responseHeaders: { "Content-Type": stored.resp_content_type },
+          requestBody: () => requestBody,
+          responseBody: () => responseBody,
+          bytes: requestBody.length + responseBody.length,
+        })
+      }
       engine.bus.emit({ kind: "activity", row: stored })
       return stored
     },
+    publishInflightSnapshot() {
+      const update = { operation: "snapshot" as const, requests: engine.inflight.snapshot() }
+      engine.bus.emit({ kind: "inflight", update })
+    },
+    dropCaptures: () => engine.captures.clear(),
     log: (text, source = "upstream") => engine.logs[source].write(text),
     rows: () => engine.activity().rows(),
     states: () =>

@@ -261,6 +261,49 @@ describe("errors", () => {
   })
 })
 
+describe("captures", () => {
+  const Capture = z.object({
+    req_headers: z.record(z.string(), z.string()),
+    req_body: z.string(),
+    resp_body: z.string(),
+  })
+  const decode = (text: string) => Buffer.from(text, "base64").toString()
+  const read = async (host: SimulatedHost, id: number) =>
+    Capture.parse(await (await fetch(`${host.url}/api/captures/${id}`)).json())
+
+  it("hold what a real client sent and was answered, word for word", async () => {
+    const host = await start()
+    const body = { model: "m", stream: true, max_tokens: 3, messages: [{ role: "user", content: "hello" }] }
+    const answer = await (
+      await ask(host, body, { headers: { "X-Request-Id": "r-1", "x-api-key": "secret" } })
+    ).text()
+    const capture = await read(host, 1)
+    expect(decode(capture.req_body)).toBe(JSON.stringify(body))
+    expect(decode(capture.resp_body)).toBe(answer)
+    expect(capture.req_headers).toMatchObject({ "X-Request-Id": "r-1", "X-Api-Key": "[REDACTED]" })
+  })
+
+  it("make up as many words as a simulated client was answered", async () => {
+    const host = await start()
+    await host.control.request({ model: "m", source: "boochat", promptTokens: 40, outputTokens: 5 })
+    const capture = await read(host, 1)
+    expect(capture.req_headers["X-Boo-Source"]).toBe("boochat")
+    expect(decode(capture.resp_body).match(/"content":" ?\w+"/g)?.length).toBe(5)
+    expect(decode(capture.resp_body)).toContain('"predicted_n":5')
+  })
+
+  it("are 404 once they are gone, and the rows say so", async () => {
+    const host = await start()
+    host.control.addRow({ capture: { requestBody: '{"a":1}' } })
+    const row = async (): Promise<unknown> => (await fetch(`${host.url}/api/metrics/activity`)).json()
+    expect(await row()).toMatchObject({ data: [{ has_capture: true }] })
+    host.control.dropCaptures()
+    expect(await row()).toMatchObject({ data: [{ has_capture: false }] })
+    expect((await fetch(`${host.url}/api/captures/1`)).status).toBe(404)
+    expect((await fetch(`${host.url}/api/captures/abc`)).status).toBe(400)
+  })
+})
+
 describe("samples", () => {
   const Page = z.object({
     sys_stats: z.array(z.unknown()).nullable(),

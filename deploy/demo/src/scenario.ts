@@ -15,6 +15,8 @@ export const ModelScenario = z.strictObject({
   aliases: z.array(z.string()).default([]),
   unlisted: z.boolean().default(false),
   file: z.string().default("model-Q4_K_M.gguf"),
+  /** Free text that a configuration can add; shown in /v1/models. */
+  metadata: z.record(z.string(), z.string()).default({}),
   kind: z.enum(["chat", "embedding", "rerank"]).default("chat"),
   vision: z.boolean().default(false),
   tools: z.boolean().default(false),

@@ -101,7 +101,11 @@ export function createListing(
         ? {}
         : {
             meta: {
-              llamaswap: { ...(model.aliases.length > 0 ? { aliases: model.aliases } : {}), type: "model" },
+              llamaswap: {
+                ...model.metadata,
+                ...(model.aliases.length > 0 ? { aliases: model.aliases } : {}),
+                type: "model",
+              },
               ...(context > 0 ? { n_ctx: context } : {}),
             },
             status: { value: loaded ? "loaded" : "unloaded" },

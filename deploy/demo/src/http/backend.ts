@@ -1,4 +1,5 @@
 import { serveModelRequest } from "../llama/handler.ts"
+import { metricsPage } from "../llama/metrics-page.ts"
 import { llamaPage } from "../llama/pages.ts"
 import { ModelBody } from "../llama/request.ts"
 import type { ModelProcess } from "../engine/process.ts"
@@ -18,6 +19,9 @@ export async function listenAsBackend(process: ModelProcess, now: () => number):
 async function answer(process: ModelProcess, exchange: Exchange, now: () => number) {
   const json = { "Content-Type": "application/json; charset=utf-8", Server: "llama.cpp" }
   if (exchange.method === "GET") {
+    if (exchange.path === "/metrics" && process.state === "ready") {
+      return exchange.text(200, metricsPage(process.llama), { "Content-Type": "text/plain; version=0.0.4" })
+    }
     const page = llamaPage(process.llama, exchange.path, process.state === "ready")
     if (page) exchange.text(page.status, JSON.stringify(page.body), json)
     else exchange.text(404, LLAMA_NOT_FOUND, json)

@@ -1,5 +1,6 @@
 import type { Engine } from "../engine/engine.ts"
 import { refuse } from "../engine/errors.ts"
+import { metricsPage } from "../llama/metrics-page.ts"
 import { llamaPage } from "../llama/pages.ts"
 import { ModelBody, type ModelRequest } from "../llama/request.ts"
 import type { Exchange } from "./exchange.ts"
@@ -98,7 +99,9 @@ async function servePage(engine: Engine, exchange: Exchange, page: { model: stri
     })
   }
   const answer = llamaPage(process.llama, page.path, true)
-  if (answer)
+  const metrics = page.path === "/metrics" ? metricsPage(process.llama) : null
+  if (metrics !== null) exchange.text(200, metrics, { "Content-Type": "text/plain; version=0.0.4" })
+  else if (answer)
     exchange.text(answer.status, JSON.stringify(answer.body), {
       "Content-Type": "application/json; charset=utf-8",
     })

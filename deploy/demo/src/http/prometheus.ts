@@ -18,6 +18,13 @@ export function prometheusText(performance: PerformanceMonitor): string {
   gauge("memory_total_bytes", "Total memory.", [["", system.mem_total_mb * mib]])
   gauge("memory_used_bytes", "Used memory.", [["", system.mem_used_mb * mib]])
   gauge("memory_free_bytes", "Free memory.", [["", system.mem_free_mb * mib]])
+  gauge("swap_total_bytes", "Total swap.", [["", system.swap_total_mb * mib]])
+  gauge("swap_used_bytes", "Used swap.", [["", system.swap_used_mb * mib]])
+  gauge("load_average", "Load average.", [
+    ['{interval="1m"}', system.load_avg_1],
+    ['{interval="5m"}', system.load_avg_5],
+    ['{interval="15m"}', system.load_avg_15],
+  ])
   const ofGpus = (value: (gpu: (typeof gpus)[number]) => number): [string, number][] =>
     gpus.map((gpu) => [`{id="${gpu.id}",name="${gpu.name}",uuid="${gpu.uuid}"}`, value(gpu)])
   if (gpus.length > 0) {

@@ -28,11 +28,23 @@ export interface TaskEvents {
 
 export type TaskResult = { kind: "done"; measured: Measured } | { kind: "aborted" }
 
+/** Since the process started. */
+export interface Totals {
+  promptTokens: number
+  cachedTokens: number
+  promptMs: number
+  predictedTokens: number
+  predictedMs: number
+}
+
 /** One llama-server process: slots, prompt cache, and work that takes as long as its speed says. */
 export interface LlamaServer {
   readonly model: ModelScenario
   readonly meter: LoadMeter
   readonly slots: readonly Slot[]
+  readonly totals: Totals
+  /** Requests that wait for a slot. */
+  deferred(): number
   run(task: Task, events: TaskEvents): Promise<TaskResult>
   /** After the stop signal it works no more, but its streams stay open until it is killed. */
   freeze(): void
@@ -53,6 +65,7 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
   let waiting: (() => void)[] = []
   let nextTask = 0
   let frozen = false
+  let totals = noTotals()
 
   /** True when the time has passed; a frozen server's time never does. */
   async function work(ms: number, signal: AbortSignal): Promise<boolean> {
@@ -151,6 +164,11 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
         draft: draftOf(model, task.outputTokens),
       }
       log.timing(tag, measured)
+      totals.promptTokens += measured.promptN
+      totals.cachedTokens += measured.cacheN
+      totals.promptMs += measured.promptMs
+      totals.predictedTokens += measured.predictedN
+      totals.predictedMs += measured.predictedMs
       return { kind: "done", measured }
     } finally {
       freeSlot(slot)
@@ -163,16 +181,25 @@ export function createLlamaServer({ model, clock, random, log }: LlamaServerPart
     get slots() {
       return slots
     },
+    get totals() {
+      return totals
+    },
+    deferred: () => waiting.length,
     run,
     freeze() {
       frozen = true
     },
     reset() {
       frozen = false
+      totals = noTotals()
       slots = createSlots(model.slots)
       nextTask = 0
     },
   }
+}
+
+function noTotals(): Totals {
+  return { promptTokens: 0, cachedTokens: 0, promptMs: 0, predictedTokens: 0, predictedMs: 0 }
 }
 
 function draftOf(model: ModelScenario, outputTokens: number) {
