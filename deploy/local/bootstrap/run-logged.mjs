@@ -19,12 +19,13 @@ export async function runLogged(what, [file = "", ...args], { cwd, log, env = {}
   mkdirSync(dirname(path), { recursive: true })
   const output = createWriteStream(path, { flags: "w" })
   await new Promise((resolve) => output.once("open", resolve))
-  const child = spawn(file, args, {
+  // npm and npx are scripts there, which only a shell can start, and it splits what is not quoted.
+  const viaShell = process.platform === "win32" && !file.endsWith(".exe")
+  const child = spawn(file, viaShell ? args.map((arg) => `"${arg}"`) : args, {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ["ignore", output, output],
-    // npm and npx are scripts there, which only a shell can start.
-    shell: process.platform === "win32",
+    shell: viaShell,
     windowsHide: true,
   })
   /** @param {NodeJS.Signals} signal */

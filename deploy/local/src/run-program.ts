@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process"
+import { basename } from "node:path"
 import { promisify } from "node:util"
 
 const execute = promisify(execFile)
@@ -8,6 +9,11 @@ export interface RunOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
   limitMs?: number
+}
+
+/** Says all there is to say; the output that it was taken from is not carried along. */
+export class RunFailure extends Error {
+  override readonly name = "RunFailure"
 }
 
 /** Runs a program to its end and gives its output; a failure says what the program last said. */
@@ -22,12 +28,15 @@ export async function run(file: string, args: readonly string[], options: RunOpt
     })
     return stdout
   } catch (error) {
-    throw new Error(`${file} ${args.slice(0, 2).join(" ")}: ${lastWords(error)}`, { cause: error })
+    throw new RunFailure(`${basename(file)}: ${lastWords(error)}`)
   }
 }
 
 function lastWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const stderr = "stderr" in error && typeof error.stderr === "string" ? error.stderr.trim() : ""
-  return stderr === "" ? error.message : stderr.split("\n").slice(-3).join(" ")
+  if (stderr === "") return error.message.split("\n")[0] ?? ""
+  const lines = stderr.split("\n").map((line) => line.trim())
+  // The line that names the error is seldom the last one: below it stand traces and hints.
+  return lines.find((line) => /\berror\b|^E: |fatal/i.test(line)) ?? lines.at(-1) ?? ""
 }

@@ -14,6 +14,8 @@ export interface Launched {
   /** Resolves with the line once a line matches; rejects with all output when it ends before. */
   said(pattern: RegExp): Promise<string>
   signal(signal: NodeJS.Signals): void
+  /** As the death of the process that started it would. */
+  cutLifeline(): void
 }
 
 const LAUNCH = fileURLToPath(new URL("stand-ins/launch.ts", import.meta.url))
@@ -33,17 +35,18 @@ export function launch(dataDir: string, args: string[] = [], env: NodeJS.Process
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      BOO_LIFELINE_FD: "3",
       ...shared,
       LLAMA_SWAP_URL: "http://127.0.0.1:1",
       ...env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    // The lifeline: a test run that is killed takes its launchers along.
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
   })
-  onTestFinished(() => void child.kill("SIGTERM"))
   let output = ""
   const changed = new EventTarget()
   for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
+    stream?.on("data", (chunk: Buffer) => {
       output += chunk.toString()
       changed.dispatchEvent(new Event("line"))
     })
@@ -51,11 +54,16 @@ export function launch(dataDir: string, args: string[] = [], env: NodeJS.Process
     changed.dispatchEvent(new Event("line"))
     return child.exitCode
   })
+  onTestFinished(async () => {
+    child.kill("SIGTERM")
+    await exited
+  })
   return {
     pid: child.pid ?? 0,
     exited,
     output: () => output,
     signal: (signal) => void child.kill(signal),
+    cutLifeline: () => void child.stdio[3]?.destroy(),
     said: async (pattern) => {
       for (;;) {
         const line = output.split("\n").find((one) => pattern.test(one))

@@ -104,6 +104,17 @@ describe("a start with given servers", () => {
     expect(launched.output().match(/stopping \(/g)).toHaveLength(1)
   })
 
+  it("stops when the process that started it is gone", async () => {
+    const dataDir = dataFolder()
+    const launched = launch(dataDir)
+    await readyAt(launched)
+    const children = childrenOf(dataDir)
+    launched.cutLifeline()
+    expect(await launched.exited).toBe(0)
+    expect(launched.output()).toMatch(/stopping \(its launcher is gone\)/)
+    expect(alive(children)).toEqual([])
+  })
+
   it("can be stopped in the middle of the start", async () => {
     const dataDir = dataFolder()
     const launched = launch(dataDir, [], EMBEDDED)

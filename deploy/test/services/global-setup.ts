@@ -13,6 +13,9 @@ import { toolFolder } from "../../local/src/tool-folder.ts"
 /** One Postgres and one nats-server for a whole run, in a folder that goes with it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "boocontrol-test-"))
+  const sweep = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  // An interrupted run is not torn down; its servers end with the guard.
+  process.once("exit", sweep)
   const binary = await findNatsServer({ dataDir: toolFolder(), onProgress: (line) => console.error(line) })
   const guard = startGuard()
   const [database, nats] = await Promise.all([
@@ -26,7 +29,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     await Promise.all([database.child.stop(), nats.child.stop()])
     await guard.close()
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    sweep()
   }
 }
 
