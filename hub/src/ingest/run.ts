@@ -76,6 +76,8 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   }
   const closed = messages.closed().then(close)
   signal.addEventListener("abort", close)
+  // Asked to stop while the consumer was being opened: that event has gone by.
+  if (signal.aborted) close()
   // While Postgres is away, what is held here must not go to another hub, which would fare no better: the order
   // would be lost.
   const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
