@@ -60,10 +60,7 @@ export async function createApp({
   const base = config.basePath === "/" ? "" : config.basePath
   const credentials = hostCredentials(config.dataDir)
   const hosts = createHosts({ sql, log, credentials, natsUrl: config.nats.url })
-  const logs = createLogs({
-    isKnown: (id) => hosts.get(id) !== undefined,
-    ids: () => hosts.rows().map((row) => row.provider_id),
-  })
+  const logs = createLogs({ ids: () => fleet.ids() })
   const sockets = createSockets({
     clock,
     log,

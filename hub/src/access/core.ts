@@ -1,4 +1,3 @@
-import { isIP } from "node:net"
 import type { ErrorCode, ErrorDetails } from "@boocontrol/shared/errors"
 
 /** What is known of a request before anything of it is believed. */
@@ -97,7 +96,7 @@ function isOwnAddress({ host, localAddress }: Asking, rules: AccessRules): boole
   if (name === null) return false
   if (LOOPBACK_NAMES.has(name) || name === rules.listenHost.toLowerCase()) return true
   // Who listens on all addresses is reached by each of them, and by the machine's own name.
-  return (isIP(name) !== 0 && name === localAddress) || name === rules.machineName.toLowerCase()
+  return name === localAddress || name === rules.machineName.toLowerCase()
 }
 
 function isOwnOrigin({ origin, host, forwardedHost, fromTrustedProxy }: Asking): boolean {

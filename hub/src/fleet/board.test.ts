@@ -11,7 +11,18 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { createBoard } from "./board.ts"
 import type { Board } from "./board.ts"
 import type { HostEvent } from "./core.ts"
-import { NOON, at, boot, hostId, hostRow, instance, model, presence, sample, uuid } from "./example-host.ts"
+import {
+  NOON,
+  at,
+  boot,
+  hostId,
+  hostRow,
+  instance,
+  model,
+  presence,
+  sample,
+  uuid,
+} from "../../test/example-host.ts"
 
 const HUB = HubId.parse(uuid(7))
 const HOSTS = ["a", "b"].map(hostId)

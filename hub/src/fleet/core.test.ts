@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { FleetPatch } from "@boocontrol/shared/fleet"
 import { SILENT_AFTER_MS, step } from "./core.ts"
 import type { HostEvent, HostState, HostStep } from "./core.ts"
-import { NOON, at, boot, hostRow, instance, model, presence, sample } from "./example-host.ts"
+import { NOON, at, boot, hostRow, instance, model, presence, sample } from "../../test/example-host.ts"
 import { newHost } from "./new-host.ts"
 
 const FRESH = newHost({ row: hostRow("a"), seq: 100, prefs: new Map(), last: null }, NOON)

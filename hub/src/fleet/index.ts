@@ -49,6 +49,7 @@ export interface Fleet {
   storeNotes(envelopes: readonly Envelope<"note">[]): Promise<void>
   /** Counts a message of a host that could not be used, for its card. */
   rejected(host: HostId, reason: string): void
+  ids(): readonly HostId[]
   counts(): Record<"connected" | "reconnecting" | "down", number>
   /** Rebuilds from Postgres, then listens. Only after this is there a snapshot to give. */
   start(): Promise<void>
@@ -133,6 +134,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
         })),
       ),
     rejected: live.rejected,
+    ids: () => board.ids(),
     counts() {
       const counts = { connected: 0, reconnecting: 0, down: 0 }
       for (const host of board.hosts()) counts[host.shown.liveness] += 1

@@ -52,7 +52,8 @@ export function createLogs(hosts: KnownHostsPort): Logs {
         async (request) => {
           const { id } = parseParams(LogParams, request.params)
           const query = parseQuery(LogsQuery, request.query)
-          if (!hosts.isKnown(id)) throw new BooError("HOST_NOT_FOUND", { host: id, known: hosts.ids() })
+          if (!hosts.ids().includes(id))
+            throw new BooError("HOST_NOT_FOUND", { host: id, known: hosts.ids() })
           return { provider_id: id, batches: tailOf(rings.get(id) ?? EMPTY_RING, query) }
         },
       )
