@@ -50,10 +50,11 @@ function slotsOf(readings: readonly Reading[], missing: readonly Span[], stepMs:
   }
   const slots = new Map<number, Slot>()
   for (const { fromMs, toMs } of missing) {
-    for (const edgeMs of [fromMs, toMs - 1]) {
-      const startMs = bucketOf(edgeMs, stepMs)
-      slots.set(startMs, { startMs, bucket: null })
-    }
+    // The steps that lie within the span as a whole: those at its ends may hold readings.
+    const firstMs = bucketOf(fromMs + stepMs - 1, stepMs)
+    const lastMs = bucketOf(toMs, stepMs) - stepMs
+    if (firstMs > lastMs) continue
+    for (const startMs of [firstMs, lastMs]) slots.set(startMs, { startMs, bucket: null })
   }
   for (const [startMs, buckets] of grouped) slots.set(startMs, { startMs, bucket: mergeBuckets(buckets) })
   return [...slots.values()].sort((a, b) => a.startMs - b.startMs)
