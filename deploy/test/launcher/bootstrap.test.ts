@@ -117,6 +117,7 @@ describe("the bootstrap", () => {
     expect(failed.output).toMatch(/installing the dependencies failed \(exit code 4\)/)
     expect(failed.output).toMatch(/registry could not be reached[^]*install\.log:\n {2}getaddrinfo ENOTFOUND/)
     expect(failed.output).not.toContain("handed over")
+    expect(boot("test").output).toMatch(/\n0 passed, 1 failed, 0 skipped\n/)
     writeFileSync(npx, works)
     expect(boot("start").status).toBe(3)
   })
