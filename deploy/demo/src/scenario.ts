@@ -158,6 +158,8 @@ export function readFleetScenario(path: string | URL): FleetScenario {
 /** Which shapes a version speaks. */
 export interface Edition {
   version: string
+  /** Its number: what came with which release is looked up by it. */
+  release: number
   /** Before v236: whole rows in the stream, the ring at /api/metrics. */
   old: boolean
   /** After v250: bounds on ids and times in the activity query, several models, and errors as objects. */
@@ -167,5 +169,10 @@ export interface Edition {
 export function editionOf(version: string): Edition {
   const [, number = "0", ahead] = /^v(\d+)(?:-(\d+)-)?/.exec(version) ?? []
   const release = Number(number)
-  return { version, old: release < 236, afterV250: release > 250 || (release === 250 && ahead !== undefined) }
+  return {
+    version,
+    release,
+    old: release < 236,
+    afterV250: release > 250 || (release === 250 && ahead !== undefined),
+  }
 }

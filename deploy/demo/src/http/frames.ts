@@ -3,6 +3,9 @@ import type { EngineEvent, LogSource } from "../engine/events.ts"
 import type { InflightEntry, InflightUpdate } from "../engine/inflight.ts"
 import { goJson } from "../go-json.ts"
 
+/** The release that brought each. */
+const SINCE = { inflightChanges: 240, uiConfig: 240, profiles: 241 }
+
 export type MessageType =
   "modelStatus" | "logData" | "activity" | "metrics" | "inflight" | "uiConfig" | "profileChanged"
 
@@ -18,41 +21,40 @@ export function frameOf(message: Message): string {
 
 /** What a new stream is told first, in this order. */
 export function burstOf(engine: Engine): Message[] {
-  const logs = [
+  const messages: Message[] = [
     logMessage("proxy", engine.logs.proxy.history()),
     logMessage("upstream", engine.logs.upstream.history()),
-    { type: "modelStatus" as const, value: engine.listing.modelStatus() },
+    { type: "modelStatus", value: engine.listing.modelStatus() },
   ]
-  if (engine.edition.old) {
-    return [...logs, { type: "metrics", value: rowsWithCaptures(engine) }, oldInflight(engine)]
+  const { old, release } = engine.edition
+  if (old) messages.push({ type: "metrics", value: rowsWithCaptures(engine) })
+  if (release >= SINCE.uiConfig) {
+    messages.push({
+      type: "uiConfig",
+      value: { activity: { session_id: ["X-Session-ID", "X-Litellm-Session-Id"] } },
+    })
   }
-  return [
-    ...logs,
-    { type: "uiConfig", value: { activity: { session_id: ["X-Session-ID", "X-Litellm-Session-Id"] } } },
-    { type: "profileChanged", value: { active: engine.profile() } },
-    {
-      type: "inflight",
-      value: inflightValue({ operation: "snapshot", requests: engine.inflight.snapshot() }),
-    },
-  ]
+  if (release >= SINCE.profiles) messages.push({ type: "profileChanged", value: { active: engine.profile() } })
+  const snapshot = { operation: "snapshot" as const, requests: engine.inflight.snapshot() }
+  return [...logs, ...messagesOf(engine, { kind: "inflight", update: snapshot })]
 }
 
 /** What a live stream is told of an event; nothing where the version does not know it. */
 export function messagesOf(engine: Engine, event: EngineEvent): Message[] {
-  const { old } = engine.edition
+  const { old, release } = engine.edition
   switch (event.kind) {
     case "models":
       return [{ type: "modelStatus", value: engine.listing.modelStatus() }]
     case "log":
       return [logMessage(event.source, event.data)]
     case "profile":
-      return old ? [] : [{ type: "profileChanged", value: { active: engine.profile() } }]
+      return release < SINCE.profiles ? [] : [{ type: "profileChanged", value: { active: engine.profile() } }]
     case "activity":
       return [
         old ? { type: "metrics", value: [event.row] } : { type: "activity", value: { id: event.row.id } },
       ]
     case "inflight":
-      if (!old) return [{ type: "inflight", value: inflightValue(event.update) }]
+      if (release >= SINCE.inflightChanges) return [{ type: "inflight", value: inflightValue(event.update) }]
       // Before v240 there is no progress: the whole list, when it changed.
       return isProgress(event.update) ? [] : [oldInflight(engine)]
   }

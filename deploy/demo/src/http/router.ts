@@ -13,8 +13,9 @@ interface Route {
   /** A trailing slash and star stand for "and everything below". */
   path: string
   handle: Handler
-  /** Only in this era; both where absent. */
-  era?: "old" | "new"
+  /** Of which releases; all where absent. */
+  since?: number
+  until?: number
 }
 
 export function createRouter(engine: Engine, streams: EventStreams) {
@@ -22,9 +23,9 @@ export function createRouter(engine: Engine, streams: EventStreams) {
     exchange.text(200, "OK", { "Content-Type": "text/plain; charset=utf-8" })
   const routes: Route[] = [
     { method: "GET", path: "/api/events", handle: (_, exchange) => streams.open(exchange.response) },
-    { method: "GET", path: "/api/metrics/activity", handle: api.handleActivity, era: "new" },
-    { method: "GET", path: "/api/metrics/stats", handle: api.handleStats, era: "new" },
-    { method: "GET", path: "/api/metrics", handle: api.handleOldMetrics, era: "old" },
+    { method: "GET", path: "/api/metrics/activity", handle: api.handleActivity, since: 236 },
+    { method: "GET", path: "/api/metrics/stats", handle: api.handleStats, since: 236 },
+    { method: "GET", path: "/api/metrics", handle: api.handleOldMetrics, until: 235 },
     { method: "GET", path: "/api/performance", handle: api.handlePerformance },
     { method: "GET", path: "/api/captures/*", handle: api.handleCapture },
     { method: "GET", path: "/api/version", handle: api.handleVersion },
@@ -32,10 +33,10 @@ export function createRouter(engine: Engine, streams: EventStreams) {
       method: "GET",
       path: "/api/hardware",
       handle: (e, exchange) => exchange.json(200, e.hardware()),
-      era: "new",
+      since: 247,
     },
-    { method: "GET", path: "/api/profiles", handle: api.handleProfiles, era: "new" },
-    { method: "PUT", path: "/api/profiles/active", handle: api.handleActiveProfile, era: "new" },
+    { method: "GET", path: "/api/profiles", handle: api.handleProfiles, since: 241 },
+    { method: "PUT", path: "/api/profiles/active", handle: api.handleActiveProfile, since: 241 },
     { method: "POST", path: "/api/models/unload", handle: api.handleUnloadAll },
     { method: "POST", path: "/api/models/unload/*", handle: api.handleUnloadModel },
     {
@@ -45,7 +46,7 @@ export function createRouter(engine: Engine, streams: EventStreams) {
     },
     { method: "GET", path: "/running", handle: (e, exchange) => exchange.json(200, e.listing.running()) },
     { method: "GET", path: "/v1/models", handle: api.handleModels },
-    { method: "GET", path: "/models", handle: api.handleModels, era: "new" },
+    { method: "GET", path: "/models", handle: api.handleModels, since: 250 },
     { method: "GET", path: "/unload", handle: api.handleUnloadAll },
     { method: "GET", path: "/metrics", handle: api.handlePrometheus },
     { method: "GET", path: "/logs", handle: api.handleLogs },
@@ -59,8 +60,8 @@ export function createRouter(engine: Engine, streams: EventStreams) {
     { method: "*", path: "/upstream/*", handle: handleUpstream },
     ...[...MODEL_POST_PATHS].map((path) => ({ method: "POST", path, handle: handleModelPost })),
   ]
-  const era = engine.edition.old ? "old" : "new"
-  const known = routes.filter((route) => route.era === undefined || route.era === era)
+  const { release } = engine.edition
+  const known = routes.filter(({ since = 0, until = Infinity }) => since <= release && release <= until)
 
   return async (exchange: Exchange) => {
     const { path, method, headers } = exchange
