@@ -34,9 +34,10 @@ export function burstOf(engine: Engine): Message[] {
       value: { activity: { session_id: ["X-Session-ID", "X-Litellm-Session-Id"] } },
     })
   }
-  if (release >= SINCE.profiles) messages.push({ type: "profileChanged", value: { active: engine.profile() } })
+  if (release >= SINCE.profiles)
+    messages.push({ type: "profileChanged", value: { active: engine.profile() } })
   const snapshot = { operation: "snapshot" as const, requests: engine.inflight.snapshot() }
-  return [...logs, ...messagesOf(engine, { kind: "inflight", update: snapshot })]
+  return [...messages, ...messagesOf(engine, { kind: "inflight", update: snapshot })]
 }
 
 /** What a live stream is told of an event; nothing where the version does not know it. */
