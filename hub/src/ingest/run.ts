@@ -56,7 +56,7 @@ type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
 /** Resolves when stopped, or when the durable or the connection is gone. */
 async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<void> {
-  const { clock, stream, limits } = options
+  const { nc, clock, stream, limits } = options
   const held: JsMsg[] = []
   let working: readonly JsMsg[] = []
   let wake = (): void => undefined
@@ -81,6 +81,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   // While Postgres is away, what is held here must not go to another hub, which would fare no better: the order
   // would be lost.
   const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
+    if (nc.isClosed()) return
     for (const msg of [...working, ...held]) msg.working()
   })
   try {
