@@ -117,7 +117,7 @@ export function createCallerBook(): CallerBook {
           seen.set(request.key, { ...request, seenAtMs: nowMs, endedAtMs: null })
       forget(nowMs)
     },
-    fill(rows, nowMs) {
+    withCallers(rows, nowMs) {
       forget(nowMs)
       const pairs = match(rows)
       return rows.map((row, index) => {

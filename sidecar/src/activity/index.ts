@@ -8,6 +8,8 @@ import type { Attribution, RowPage, RowSource, StoredRow } from "./ports.ts"
 
 /** After a failed read or a refused write. Sooner would only press on what is already in trouble. */
 const RETRY_MS = 1_000
+/** A message must stay small, and rows with long errors are a few KB each. */
+const BATCH_ROWS = 200
 
 export interface ActivityFollowerOptions {
   source: RowSource
@@ -118,15 +120,17 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   }
 
   async function keep(decision: Decision): Promise<void> {
-    if (decision.rows.length === 0) return
-    const rows = options.attribution.fill(decision.rows, clock.now())
-    await sink.activity({ rows })
-    const newest = rows.at(-1)
-    if (!newest) return
-    const last = cursorOf(newest)
-    // A connection may have ended while the rows were made safe: what it said of the store's end stays.
-    if (follow) follow = { ...follow, last }
-    await cursors.save(last)
+    for (let start = 0; start < decision.rows.length; start += BATCH_ROWS) {
+      const batch = decision.rows.slice(start, start + BATCH_ROWS)
+      const rows = options.attribution.withCallers(batch, clock.now())
+      await sink.activity({ rows })
+      const newest = rows.at(-1)
+      if (!newest) return
+      const last = cursorOf(newest)
+      // A connection may have ended while the rows were made safe: what it said of the store's end stays.
+      if (follow) follow = { ...follow, last }
+      await cursors.save(last)
+    }
   }
 
   return {

@@ -35,6 +35,6 @@ export interface RowSource {
 
 /** Finds out who asked. Rows it cannot tell yet come back from `late` once it can. */
 export interface Attribution {
-  fill(rows: readonly ObservedRequest[], nowMs: number): ObservedRequest[]
+  withCallers(rows: readonly ObservedRequest[], nowMs: number): ObservedRequest[]
   late(nowMs: number): RequestEnrichment[]
 }

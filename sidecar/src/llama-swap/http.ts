@@ -1,6 +1,7 @@
 import http from "node:http"
 import https from "node:https"
 import type { IncomingMessage } from "node:http"
+import type { Clock } from "../platform/clock.ts"
 
 export interface HttpReply {
   readonly status: number
@@ -39,6 +40,7 @@ export function createEngineHttp(options: {
   url: string
   apiKey: string | null
   userAgent: string
+  clock: Clock
 }): EngineHttp {
   const base = new URL(options.url)
   const secure = base.protocol === "https:"
@@ -72,34 +74,45 @@ export function createEngineHttp(options: {
     })
   }
 
-  async function call(path: string, request: HttpRequest = {}): Promise<HttpReply> {
-    const timeoutMs = request.timeoutMs ?? TIMEOUT_MS
-    const expired = timeoutMs > 0 ? [AbortSignal.timeout(timeoutMs)] : []
-    const signal = AbortSignal.any([...expired, ...(request.signal ? [request.signal] : [])])
-    const reply = await send(path, { ...request, signal })
-    const parts: Buffer[] = []
-    let bytes = 0
-    for await (const part of reply as AsyncIterable<Buffer>) {
-      bytes += part.length
-      if (bytes > MAX_BODY_BYTES) {
-        reply.destroy()
-        throw new Error(`the answer to ${path} is larger than ${MAX_BODY_BYTES} bytes`)
-      }
-      parts.push(part)
+  /** Aborts `work` after `timeoutMs`; 0 is never. Its signal and the caller's own are one. */
+  async function withTimeout<T>(
+    request: HttpRequest,
+    timeoutMs: number,
+    work: (request: HttpRequest) => Promise<T>,
+  ): Promise<T> {
+    const timeout = new AbortController()
+    const cancel = timeoutMs > 0 ? options.clock.setTimeout(() => timeout.abort(), timeoutMs) : null
+    const signals = request.signal ? [timeout.signal, request.signal] : [timeout.signal]
+    try {
+      return await work({ ...request, signal: AbortSignal.any(signals) })
+    } finally {
+      cancel?.()
     }
-    return { status: reply.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }
   }
 
-  async function stream(path: string, timeoutMs: number): Promise<HttpStream> {
-    const opening = new AbortController()
-    const timer = setTimeout(() => opening.abort(), timeoutMs)
-    try {
-      const reply = await send(path, { signal: opening.signal })
+  function call(path: string, request: HttpRequest = {}): Promise<HttpReply> {
+    return withTimeout(request, request.timeoutMs ?? TIMEOUT_MS, async (timed) => {
+      const reply = await send(path, timed)
+      const parts: Buffer[] = []
+      let bytes = 0
+      for await (const part of reply as AsyncIterable<Buffer>) {
+        bytes += part.length
+        if (bytes > MAX_BODY_BYTES) {
+          reply.destroy()
+          throw new Error(`the answer to ${path} is larger than ${MAX_BODY_BYTES} bytes`)
+        }
+        parts.push(part)
+      }
+      return { status: reply.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }
+    })
+  }
+
+  function stream(path: string, timeoutMs: number): Promise<HttpStream> {
+    return withTimeout({}, timeoutMs, async (timed) => {
+      const reply = await send(path, timed)
       reply.socket.setKeepAlive(true, KEEPALIVE_MS)
       return { status: reply.statusCode ?? 0, chunks: reply, close: () => reply.destroy() }
-    } finally {
-      clearTimeout(timer)
-    }
+    })
   }
 
   return { call, stream, close: () => agent.destroy() }

@@ -21,7 +21,7 @@ export interface LlamaSwapConnector extends EngineConnector {
 export function createLlamaSwapConnector(options: LlamaSwapOptions): LlamaSwapConnector {
   const { sink, clock } = options
   const userAgent = `boocontrol-sidecar/${options.version ?? "0"}`
-  const http = createEngineHttp({ url: options.url, apiKey: options.apiKey, userAgent })
+  const http = createEngineHttp({ url: options.url, apiKey: options.apiKey, userAgent, clock })
   const rejects = createRejects(clock, (note) => sink.note(note))
   const session = createSession({
     ...options,

@@ -1,0 +1,130 @@
+import type { ObservedRequest } from "@boocontrol/shared/activity"
+import { SwapEpoch } from "@boocontrol/shared/ids"
+import { instantOf } from "@boocontrol/shared/time"
+import { describe, expect, it } from "vitest"
+import { createCallerBook, matchCallers } from "./attribution.ts"
+import type { SeenRequest } from "./attribution.ts"
+import { UNKNOWN_CALLER } from "./ports.ts"
+
+const START = Date.UTC(2026, 0, 1)
+const EPOCH = SwapEpoch.parse("00000000-0000-4000-8000-000000000001")
+
+/** A row whose time is its end, cut to the second as the engine does it. */
+function row(id: number, endMs: number, durationMs: number): ObservedRequest {
+  return {
+    swap_epoch: EPOCH,
+    swap_entry_id: id,
+    ts: instantOf(Math.floor((START + endMs) / 1000) * 1000),
+    model: "qwen",
+    req_path: "/v1/chat/completions",
+    status_code: 200,
+    duration_ms: durationMs,
+    cache_tokens: null,
+    input_tokens: null,
+    prompt_tokens: null,
+    uncached_tokens: null,
+    token_basis: "unknown",
+    output_tokens: null,
+    prompt_tps: null,
+    gen_tps: null,
+    draft_tokens: null,
+    draft_accepted: null,
+    error: null,
+    has_capture: false,
+    ...UNKNOWN_CALLER,
+  }
+}
+
+function seen(
+  key: string,
+  startMs: number,
+  endMs: number | null,
+  changes: Partial<SeenRequest> = {},
+): SeenRequest {
+  return {
+    key,
+    model: "qwen",
+    path: "/v1/chat/completions",
+    startedAtMs: START + startMs,
+    seenAtMs: startMs,
+    endedAtMs: endMs,
+    caller: { ...UNKNOWN_CALLER, source: key },
+    ...changes,
+  }
+}
+
+describe("pairing rows with the requests seen in flight", () => {
+  it.each<[string, ObservedRequest[], SeenRequest[], (string | null)[]]>([
+    ["one row, one request", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900)], ["a"]],
+    ["a request whose end was not seen yet", [row(1, 5_900, 1_900)], [seen("a", 4_000, null)], ["a"]],
+    ["another model", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { model: "other" })], [null]],
+    ["another path", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { path: "/v1/embeddings" })], [null]],
+    ["another time", [row(1, 9_900, 1_900)], [seen("a", 4_000, 5_900)], [null]],
+    [
+      "two alike: nobody is named",
+      [row(1, 5_900, 1_900)],
+      [seen("a", 4_000, 5_900), seen("b", 4_010, 5_910)],
+      [null],
+    ],
+    [
+      "two that took clearly different times",
+      [row(1, 5_900, 1_900), row(2, 5_950, 900)],
+      [seen("a", 4_000, 5_900), seen("b", 5_050, 5_950)],
+      ["a", "b"],
+    ],
+    [
+      "two rows for one request: neither gets it",
+      [row(1, 5_900, 1_900), row(2, 5_900, 1_890)],
+      [seen("a", 4_000, null)],
+      [null, null],
+    ],
+  ])("%s", (_, rows, requests, expected) => {
+    const pairs = matchCallers(rows, requests)
+    expect(rows.map((_row, index) => pairs.get(index)?.key ?? null)).toEqual(expected)
+  })
+})
+
+describe("the book of callers", () => {
+  const running = ({ key, model, path, startedAtMs, caller }: SeenRequest) => ({
+    key,
+    model,
+    path,
+    startedAtMs,
+    caller,
+  })
+
+  it("names the caller of a row at once", () => {
+    const book = createCallerBook()
+    book.inflight([running(seen("a", 4_000, null))], 4_000)
+    book.inflight([], 5_900)
+    expect(book.withCallers([row(1, 5_900, 1_900)], 5_905)[0]?.source).toBe("a")
+  })
+
+  it("names no second row after a request whose row came before its end", () => {
+    const book = createCallerBook()
+    const list = [running(seen("a", 4_000, null))]
+    book.inflight(list, 4_000)
+    expect(book.withCallers([row(1, 5_900, 1_900)], 5_900)[0]?.source).toBe("a")
+    book.inflight(list, 5_901)
+    expect(book.withCallers([row(2, 5_900, 1_900)], 5_905)[0]?.source).toBe(null)
+  })
+
+  it("sends the caller after the row when it is known only then, and once", () => {
+    const book = createCallerBook()
+    const [filled] = book.withCallers([row(1, 5_900, 1_900)], 5_900)
+    expect(filled?.source).toBe(null)
+    book.inflight([running(seen("a", 4_000, null))], 5_910)
+    expect(book.late(5_910)).toEqual([
+      { swap_epoch: EPOCH, swap_entry_id: 1, ts: filled?.ts, ...UNKNOWN_CALLER, source: "a" },
+    ])
+    expect(book.late(5_920)).toEqual([])
+  })
+
+  it("does not look for the callers of old rows for ever", () => {
+    const book = createCallerBook()
+    const rows = [row(1, 5_900, 1_900)]
+    expect(book.withCallers(rows, 5_900)).toEqual(rows)
+    book.inflight([running(seen("a", 4_000, null))], 15_000)
+    expect(book.late(15_000)).toEqual([])
+  })
+})
