@@ -15,7 +15,7 @@ import { newestRequest } from "./store-read.ts"
 
 export interface ActivityOptions {
   sql: Sql
-  /** Committed rows go out here, on `boo.v1.hub.activity.<host>`. */
+  /** Committed rows are announced here, one message per host. */
   nc: Pick<NatsConnection, "publish">
   clock: Clock
   log: Log
