@@ -22,6 +22,7 @@ import type { NatsConnection } from "./platform/nats.ts"
 import { installOpenApi } from "./platform/openapi.ts"
 import type { Sql } from "./platform/postgres.ts"
 import { createSockets } from "./platform/sockets.ts"
+import type { Sockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
 import { createRetention } from "./retention/index.ts"
 import { createTelemetry } from "./telemetry/index.ts"
@@ -115,8 +116,7 @@ export async function createApp({
   const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
-  const http = await createHttp({ config, uiFolder, log })
-  await sockets.install(http, base)
+  const http = await createHttp({ config, uiFolder, log, sockets })
   const capabilities = [hosts.routes, fleet.routes, logs.routes, activity.routes, telemetry.routes]
   for (const routes of capabilities) await http.register(routes, { prefix: `${base}/api/control` })
   await http.register(health.routes, { prefix: base })
@@ -148,14 +148,17 @@ const SEEN_LIVE: ReadonlySet<RejectReason> = new Set(["subject", "not-json", "ve
 
 /** The server with everything that is not a capability: errors, access, compression, API page, cockpit. */
 async function createHttp({
+  sockets,
   config,
   uiFolder,
   log,
-}: Required<Pick<AppOptions, "config" | "uiFolder" | "log">>) {
+}: Required<Pick<AppOptions, "config" | "uiFolder" | "log">> & { sockets: Sockets }) {
   const { basePath } = config
   const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
   const http = Fastify({ loggerInstance, logController: new LogController({ disableRequestLogging: true }) })
   installHttpRules(http)
+  // Before access: an upgrade that is refused would leave its connection open otherwise.
+  await sockets.install(http, basePath === "/" ? "" : basePath)
   installAccess(http, { ...config, listenHost: config.listen.host })
   await http.register(compress, { threshold: 2048, encodings: ["br", "gzip"] })
   await installOpenApi(http, { version: VERSION, path: `${basePath === "/" ? "" : basePath}/api/docs` })

@@ -60,9 +60,13 @@ export function installAccess(app: FastifyInstance, options: AccessOptions): voi
   }
 
   app.decorateRequest("actor", null)
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
     const verdict = judge(askingOf(request), rules)
-    if (!verdict.ok) throw new BooError(verdict.code, verdict.details)
+    if (!verdict.ok) {
+      // The connection of a refused upgrade is of no further use: whoever keeps connections must not keep this one.
+      if (request.headers.upgrade !== undefined) reply.header("connection", "close")
+      throw new BooError(verdict.code, verdict.details)
+    }
     request.actor = verdict.actor
   })
   app.addHook("onSend", async (_request, reply) => setSecurityHeaders(reply))

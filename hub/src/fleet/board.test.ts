@@ -123,8 +123,7 @@ describe("a reader", () => {
             firstSeq: NOON,
             onDelta(delta) {
               // One change, one seq: never lower, never twice, never a hole.
-              const before = seqs.get(delta.provider_id)
-              if (before !== undefined) expect(delta.seq).toBe(before + 1)
+              expect(delta.seq).toBe((seqs.get(delta.provider_id) ?? NOON) + 1)
               seqs.set(delta.provider_id, delta.seq)
               wire.delta(delta)
             },
