@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./platform/footprint.ts"
 import { parseArgs } from "node:util"
 import { createSidecar } from "./app.ts"
 import { childEnvironment, ConfigError, readConfig } from "./config.ts"

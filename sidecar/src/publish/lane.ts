@@ -56,6 +56,7 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
   let inFlightBytes = 0
   let failures = 0
   let pumping = false
+  let wanted = false
   let watching = false
   let cancelWait = () => {}
   let saidWhy: string | null = null
@@ -108,6 +109,7 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
     } catch (error) {
       log.warn(`a ${record.kind} message of ${bytes} bytes cannot be sent: ${reasonOf(error)}`)
       spool.discard(stream, record.position)
+      wanted = true
       return true
     }
     last = record.position
@@ -118,13 +120,16 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
   }
 
   async function pump(): Promise<void> {
+    // What arrives while the spool is being read is seen by the next round.
+    wanted = true
     if (pumping) return
     pumping = true
-    while (hasRoom()) {
+    while (wanted && hasRoom()) {
+      wanted = false
       const asked = attempt
       const records = await spool.read(stream, last, MAX_IN_FLIGHT - inFlight.size)
-      if (asked !== attempt) continue
-      if (records.length === 0 || !records.every((record) => !hasRoom() || sendOne(record))) break
+      if (asked !== attempt) wanted = true
+      else for (const record of records) if (!hasRoom() || !sendOne(record)) break
     }
     pumping = false
     for (const check of drainWaiters) check()
