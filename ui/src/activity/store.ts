@@ -13,7 +13,7 @@ const RECENT_ROWS = 1500
 // A list that was scrolled back for hours is still light; beyond it the oldest rows leave again.
 const LIST_ROWS = 20_000
 const PAGE_ROWS = 200
-const RECENT_PAGE_ROWS = 500
+const RECENT_PAGE_ROWS = 250
 
 const ActivityPage = pageOf(ActivityRow)
 

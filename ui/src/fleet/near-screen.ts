@@ -4,23 +4,34 @@ import type { Ref, ShallowRef } from "vue"
 // One screen ahead, so that a card is drawn before a scroll reaches it.
 const MARGIN = "600px 0px"
 
-/** True while the element is on screen or close to it. `eager`: assumed so until the browser has said. */
+/** Which children of an element are on screen or close to it, by their `data-host`. The first few count as near at once. */
 export function useNearScreen(
-  element: Readonly<Ref<HTMLElement | null>>,
-  eager: boolean,
-): Readonly<ShallowRef<boolean>> {
-  const near = shallowRef(eager)
+  parent: Readonly<Ref<HTMLElement | null>>,
+  ids: () => readonly string[],
+  eager: number,
+): Readonly<ShallowRef<ReadonlySet<string>>> {
+  const near = shallowRef<ReadonlySet<string>>(new Set(ids().slice(0, eager)))
+  const observed = new WeakSet<Element>()
   const observer = new IntersectionObserver(
     (entries) => {
-      near.value = entries.at(-1)?.isIntersecting ?? near.value
+      const next = new Set(near.value)
+      for (const { target, isIntersecting } of entries) {
+        const id = target.getAttribute("data-host") ?? ""
+        if (isIntersecting) next.add(id)
+        else next.delete(id)
+      }
+      near.value = next
     },
     { rootMargin: MARGIN },
   )
   watch(
-    element,
-    (now, before) => {
-      if (before) observer.unobserve(before)
-      if (now) observer.observe(now)
+    [parent, ids],
+    () => {
+      for (const child of parent.value?.children ?? []) {
+        if (observed.has(child)) continue
+        observed.add(child)
+        observer.observe(child)
+      }
     },
     { immediate: true, flush: "post" },
   )

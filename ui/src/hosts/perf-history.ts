@@ -11,8 +11,10 @@ import type { Range } from "./view/ranges.ts"
 import { appendSample } from "./view/perf.ts"
 
 const POINTS = 600
-// Drawing six charts more often than this costs more than it shows.
-const APPEND_EVERY_MS = 1000
+// Drawing six charts more often than this costs more than it shows; with many cards each has many lines.
+const APPEND_EVERY_MS = 900
+const APPEND_MANY_EVERY_MS = 2900
+const MANY_GPUS = 2
 
 export interface PerfHistory {
   readonly reply: Readonly<ShallowRef<PerfReply | null>>
@@ -67,7 +69,8 @@ export function usePerfHistory(id: HostId, range: ComputedRef<Range>): PerfHisto
   watch(readings, ({ latest }) => {
     if (!latest || !reply.value || !range.value.live) return
     const nowMs = clock.monotonicMs()
-    if (nowMs - appendedMs < APPEND_EVERY_MS * 0.8) return
+    const everyMs = reply.value.gpus.length > MANY_GPUS ? APPEND_MANY_EVERY_MS : APPEND_EVERY_MS
+    if (nowMs - appendedMs < everyMs) return
     appendedMs = nowMs
     reply.value = appendSample(reply.value, latest)
   })

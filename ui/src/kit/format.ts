@@ -45,8 +45,8 @@ export function duration(ms: number | null): string {
   if (ms < SECOND) return `${Math.round(ms)} ms`
   if (ms < 10 * SECOND) return `${(ms / SECOND).toFixed(1)} s`
   if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`
-  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ${two(Math.floor((ms % MINUTE) / SECOND))}s`
-  if (ms < DAY) return `${Math.floor(ms / HOUR)}h ${two(Math.floor((ms % HOUR) / MINUTE))}m`
+  if (ms < HOUR) return withRest(`${Math.floor(ms / MINUTE)}m`, Math.floor((ms % MINUTE) / SECOND), "s")
+  if (ms < DAY) return withRest(`${Math.floor(ms / HOUR)}h`, Math.floor((ms % HOUR) / MINUTE), "m")
   return `${Math.floor(ms / DAY)}d ${Math.floor((ms % DAY) / HOUR)}h`
 }
 
@@ -92,6 +92,6 @@ export function plural(number: number, one: string, many = `${one}s`): string {
   return `${whole.format(number)} ${number === 1 ? one : many}`
 }
 
-function two(value: number): string {
-  return String(value).padStart(2, "0")
+function withRest(whole: string, rest: number, unit: string): string {
+  return rest === 0 ? whole : `${whole} ${String(rest).padStart(2, "0")}${unit}`
 }

@@ -26,10 +26,11 @@ export function useKeepUp(): void {
   let cancelPoll: () => void = () => undefined
 
   watch(
-    () => socket.status.value.phase === "open",
-    (open) => {
+    // The fleet first: what is on its cards is what somebody opened the page for.
+    () => socket.status.value.phase === "open" && fleet.copy.phase === "live",
+    (live) => {
       // Without these rows the feed simply begins now; the next connection tries again.
-      if (open) void activity.loadRecent().catch(() => undefined)
+      if (live) clock.after(0, () => void activity.loadRecent().catch(() => undefined))
     },
     { immediate: true },
   )

@@ -26,8 +26,17 @@ export function freshSample(sample: PerfSample | null, nowMs: number): PerfSampl
   return sample !== null && nowMs - epochMsOf(sample.ts) <= FRESH_MS ? sample : null
 }
 
-export function hasGpu(host: Pick<FleetHost, "gpus" | "gpu_label">, sample: PerfSample | null): boolean {
-  return host.gpus.length > 0 || (sample?.gpu?.length ?? 0) > 0 || host.gpu_label !== null
+/** False only where the host said that it has none: what never spoke may well have one. */
+export function hasGpu(
+  host: Pick<FleetHost, "gpus" | "gpu_label" | "hardware">,
+  sample: PerfSample | null,
+): boolean {
+  return (
+    host.hardware === null ||
+    host.gpus.length > 0 ||
+    (sample?.gpu?.length ?? 0) > 0 ||
+    host.gpu_label !== null
+  )
 }
 
 export function gaugesOf(host: FleetHost, sample: PerfSample | null): GaugeView[] {

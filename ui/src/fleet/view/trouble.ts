@@ -81,7 +81,7 @@ function broken(host: FleetHost, sample: PerfSample | null): Trouble[] {
     found.push({
       tone: "bad",
       text: `${lost} lost`,
-      title: `${lost} did not fit on the host's disk spool and are lost`,
+      title: "They did not fit on the host's disk spool",
     })
   }
   const failed = host.models.find((model) => model.state === "error")
@@ -110,11 +110,15 @@ function passing(host: FleetHost, nowMs: number): Trouble[] {
   }
   if (host.spool && host.spool.depth >= SPOOL_BACKLOG) {
     const waiting = `${count(host.spool.depth)} records wait on its disk`
-    found.push({ tone: "warn", text: waiting, title: `${waiting} for the hub; nothing is lost` })
+    found.push({
+      tone: "warn",
+      text: waiting,
+      title: "They go to the hub as soon as the way is free; nothing is lost",
+    })
   }
   if (host.rejected && host.rejected.count > 0) {
     const text = `${plural(host.rejected.count, "message")} not understood`
-    found.push({ tone: "warn", text, title: `${text}. The newest: ${host.rejected.reason}` })
+    found.push({ tone: "warn", text, title: `The newest: ${host.rejected.reason}` })
   }
   const feed = host.gpu_feed
   if (host.gpus.length > 0 && feed && (feed.state === "unavailable" || feed.state === "restarting")) {

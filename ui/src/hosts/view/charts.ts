@@ -150,7 +150,7 @@ export function perfOption(given: {
     animation: false,
     grid: { left: 44, right: 10, top: 8, bottom: 22 },
     xAxis: timeAxis(reply),
-    yAxis: { type: "value", min: 0, max: top ?? undefined, splitNumber: 3 },
+    yAxis: { type: "value", min: 0, ...scaleOf(top) },
     tooltip: {
       trigger: "axis",
       valueFormatter: (value: unknown) => withUnit(value, metric.unit),
@@ -221,4 +221,15 @@ function band(
       data: high.map(([t, value], index) => [t, value === null ? null : value - (low[index]?.[1] ?? value)]),
     },
   ]
+}
+
+const NICE = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]
+const STEPS = 4
+
+/** Round steps that end at or just above a known top, so that the label of the top never lies on another. */
+export function scaleOf(top: number | null): { max?: number; interval?: number; splitNumber?: number } {
+  if (top === null || top <= 0) return { splitNumber: 3 }
+  const power = 10 ** Math.floor(Math.log10(top / STEPS))
+  const interval = (NICE.find((step) => step * power >= (top / STEPS) * 0.999) ?? 10) * power
+  return { interval, max: interval * Math.ceil((top / interval) * 0.999) }
 }

@@ -3,7 +3,7 @@ import { epochMsOf } from "@boocontrol/shared/time"
 import { hueAt } from "../../charts/theme.ts"
 import type { ChartTokens } from "../../charts/theme.ts"
 import { clockTime, count, decimal } from "../../kit/format.ts"
-import { escapeText } from "./timeline-chart.ts"
+import { TIMELINE_LEFT_PX, escapeText } from "./timeline-chart.ts"
 
 type Option = Record<string, unknown>
 
@@ -19,7 +19,7 @@ export function speedOption(given: {
   const byModel = Map.groupBy(timed, (row) => row.model)
   return {
     animation: false,
-    grid: { left: 44, right: 10, top: 8, bottom: 22 },
+    grid: { left: TIMELINE_LEFT_PX, right: 10, top: 8, bottom: 22 },
     xAxis: {
       type: "time",
       min: range.fromMs,

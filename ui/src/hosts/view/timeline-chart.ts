@@ -7,6 +7,8 @@ import type { Span } from "./timeline.ts"
 
 type Option = Record<string, unknown>
 const BAR_PX = 12
+/** Room for model names; charts under the timeline leave the same, so that their times stand in one line. */
+export const TIMELINE_LEFT_PX = 150
 
 interface Given {
   readonly spans: readonly Span[]
@@ -29,7 +31,7 @@ export function timelineOption({ spans, gaps, models, range, tokens, paint }: Gi
         : tokens.warn
   return {
     animation: false,
-    grid: { left: 150, right: 10, top: 4, bottom: 22 },
+    grid: { left: TIMELINE_LEFT_PX, right: 10, top: 4, bottom: 22 },
     xAxis: {
       type: "time",
       min: range.fromMs,

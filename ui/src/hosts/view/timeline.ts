@@ -1,5 +1,6 @@
 import type { ModelEventRow } from "@boocontrol/shared/models"
 import { epochMsOf } from "@boocontrol/shared/time"
+import { clockTime } from "../../kit/format.ts"
 
 export interface Span {
   readonly model: string
@@ -83,11 +84,22 @@ export function notesOf(events: readonly ModelEventRow[]): NoteLine[] {
 }
 
 function detailOf(detail: ModelEventRow["detail"]): string | null {
-  const entries = Object.entries(detail ?? {}).filter(([, value]) => value !== null)
-  if (entries.length === 0) return null
-  return entries
-    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
-    .join(", ")
+  const { from, to, ...rest } = detail ?? {}
+  const span = [momentOf(from), momentOf(to)]
+  const between = span.every((one) => one !== null) ? [span.join(" to ")] : []
+  const others = Object.entries(rest)
+    .filter(([, value]) => value !== null)
+    .map(
+      ([name, value]) =>
+        `${name.replaceAll("_", " ")}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+    )
+  const parts = [...between, ...others]
+  return parts.length === 0 ? null : parts.join(", ")
+}
+
+function momentOf(value: unknown): string | null {
+  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN
+  return Number.isNaN(ms) ? null : clockTime(ms)
 }
 
 /** Spans of time in which rows may be missing, as the host itself suspects. */

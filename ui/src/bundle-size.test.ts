@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { build } from "vite"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { bundleSizes } from "../build/sizes.ts"
+import type { BundleSizes } from "../build/sizes.ts"
+
+const UI = join(import.meta.dirname, "..")
+const BUILT = join(UI, "dist")
+const ENTRY_LIMIT_BYTES = 75 * 1024
+
+describe("the built cockpit", () => {
+  let sizes: BundleSizes
+  let made: string | null = null
+
+  beforeAll(async () => {
+    if (!existsSync(join(BUILT, "index.html"))) {
+      made = await mkdtemp(join(tmpdir(), "boocontrol-ui-"))
+      await build({ root: UI, logLevel: "silent", build: { outDir: made, emptyOutDir: true } })
+    }
+    sizes = await bundleSizes(made ?? BUILT)
+  }, 120_000)
+  afterAll(async () => {
+    if (made !== null) await rm(made, { recursive: true, force: true })
+  })
+
+  it("starts from at most 75 KB, gzipped, without fonts", () => {
+    expect(sizes.entry.map(({ name }) => name)).toContain("theme-boot.js")
+    expect(sizes.entry.length).toBeGreaterThanOrEqual(4)
+    expect(sizes.entryGzipBytes).toBeLessThanOrEqual(ENTRY_LIMIT_BYTES)
+  })
+
+  it("keeps all chart code in one chunk that the start does not load", () => {
+    const charts = sizes.lazy.filter(({ name }) => /ThemedChart.*\.js$/.test(name))
+    expect(charts).toHaveLength(1)
+    expect(charts[0]?.bytes).toBeGreaterThan(200_000)
+    const others = [...sizes.entry, ...sizes.lazy].filter(({ name }) => name !== charts[0]?.name)
+    expect(Math.max(...others.map(({ bytes }) => bytes))).toBeLessThan(200_000)
+  })
+
+  it("serves two fonts of its own, Latin only", () => {
+    expect(sizes.fonts.map(({ name }) => name.replace(/-[\w-]{8}\.woff2$/, "")).sort()).toEqual([
+      "assets/inter-latin-wght-normal",
+      "assets/orbitron-latin-wght-normal",
+    ])
+  })
+})
