@@ -122,7 +122,7 @@ describe("the demo fleet in the cockpit", () => {
     )
     expect(found.rows[0]).toMatchObject({ model: "qwen3-4b", output_tokens: 16 })
     await page.goto(new URL("/activity?source=e2e-check", product.url).href)
-    await page.locator("main :text(\"qwen3-4b\"):visible").first().waitFor()
+    await page.locator('main :text("qwen3-4b"):visible').first().waitFor()
     await page.close()
   })
 
