@@ -26,6 +26,7 @@ export interface HttpStream {
 export interface EngineHttp {
   call(path: string, request?: HttpRequest): Promise<HttpReply>
   stream(path: string, timeoutMs: number): Promise<HttpStream>
+  /** Ends every call that is under way. */
   close(): void
 }
 
@@ -45,6 +46,7 @@ export function createEngineHttp(options: {
   const base = new URL(options.url)
   const secure = base.protocol === "https:"
   const prefix = base.pathname.replace(/\/+$/, "")
+  const active = new Set<AbortController>()
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
 
   function send(path: string, request: HttpRequest): Promise<IncomingMessage> {
@@ -80,12 +82,14 @@ export function createEngineHttp(options: {
     timeoutMs: number,
     work: (request: HttpRequest) => Promise<T>,
   ): Promise<T> {
-    const timeout = new AbortController()
-    const cancel = timeoutMs > 0 ? options.clock.setTimeout(() => timeout.abort(), timeoutMs) : null
-    const signals = request.signal ? [timeout.signal, request.signal] : [timeout.signal]
+    const aborter = new AbortController()
+    const cancel = timeoutMs > 0 ? options.clock.setTimeout(() => aborter.abort(), timeoutMs) : null
+    const signal = request.signal ? AbortSignal.any([aborter.signal, request.signal]) : aborter.signal
+    active.add(aborter)
     try {
-      return await work({ ...request, signal: AbortSignal.any(signals) })
+      return await work({ ...request, signal })
     } finally {
+      active.delete(aborter)
       cancel?.()
     }
   }
@@ -115,5 +119,12 @@ export function createEngineHttp(options: {
     })
   }
 
-  return { call, stream, close: () => agent.destroy() }
+  return {
+    call,
+    stream,
+    close() {
+      for (const aborter of active) aborter.abort()
+      agent.destroy()
+    },
+  }
 }

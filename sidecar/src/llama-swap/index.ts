@@ -33,8 +33,9 @@ export function createLlamaSwapConnector(options: LlamaSwapOptions): LlamaSwapCo
   return {
     start: () => session.start(),
     async stop() {
-      await session.stop()
+      const stopped = session.stop()
       http.close()
+      await stopped
     },
     status: () => session.status(),
     async hardware() {

@@ -5,7 +5,7 @@ import { manualClock } from "../platform/clock-manual.ts"
 import { createInflightBoard } from "./inflight-board.ts"
 import { applyInflight, inflightDataOf, inflightRequestOf, rowPathOf } from "./inflight.ts"
 import type { Inflight } from "./inflight.ts"
-import { redactHeaders } from "./redact.ts"
+import { redactHeaders, redactText } from "./redact.ts"
 import { InflightEntry, InflightMessage } from "./shapes.ts"
 
 const entry = (id: string, changes: Record<string, unknown> = {}) =>
@@ -151,6 +151,17 @@ it("hides what is secret in headers, by name and by look", () => {
   ).toEqual(["Authorization", "X-Api-Key", "X-Auth-Token", "Cookie", "X-Custom", "X-Note", "X-Jwt", "X-Hash"])
   expect(shown).toMatchObject({ "User-Agent": "curl/8", "X-Session-Id": "s-1" })
   expect(shown["X-Long"]?.length).toBe(300)
+})
+
+it.each([
+  ["Authorization: Bearer abcdef123456 sent", "Authorization: Bearer [REDACTED] sent"],
+  ["llama-server --api-key hunter2hunter2 -m x", "llama-server --api-key [REDACTED] -m x"],
+  ['{"api_key": "abcdefgh"}', '{"api_key": "[REDACTED]"}'],
+  ["OPENAI sk-abcdefgh1234 used", "OPENAI [REDACTED] used"],
+  ["prompt eval time = 174.38 ms / 33 tokens", "prompt eval time = 174.38 ms / 33 tokens"],
+  ["a basic test of the api key", "a basic test of the api key"],
+])("hides keys within text: %s", (text, expected) => {
+  expect(redactText(text)).toBe(expected)
 })
 
 describe("telling of requests in flight", () => {

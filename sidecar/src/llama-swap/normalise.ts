@@ -1,6 +1,7 @@
 import type { TokenBasis } from "@boocontrol/shared/activity"
 import { instantOf, parseRfc3339 } from "@boocontrol/shared/time"
 import type { StoredRow } from "../activity/ports.ts"
+import { redactText } from "./redact.ts"
 import type { Row, Tokens } from "./shapes.ts"
 
 /** What serves a model, as far as its command line tells. */
@@ -110,7 +111,7 @@ function promptOf(
 }
 
 function errorOf(message: string, status: number | null): string | null {
-  if (message !== "") return message
+  if (message !== "") return redactText(message)
   return status === null || status === 200 || status === 0 ? null : `HTTP ${status}`
 }
 

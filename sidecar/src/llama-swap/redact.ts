@@ -8,6 +8,15 @@ const SECRET_VALUE =
 const MAX_HEADERS = 40
 const MAX_VALUE_CHARS = 300
 
+/** A key within a line of text: what stands before it stays, so that one can see where it came from. */
+const SECRET_IN_TEXT =
+  /((?:bearer|basic)\s+|api[-_]?key["']?\s*[:= ]\s*["']?|authorization["']?\s*[:=]\s*["']?)(?!bearer|basic)[^\s"',]{6,}|\b(?:sk|pk|rk|ghp|gho|hf|xox[abps]|nvapi)[-_][\w-]{8,}/gi
+
+/** Log lines and error texts travel as they are but for keys. */
+export function redactText(text: string): string {
+  return text.replaceAll(SECRET_IN_TEXT, (_, before: string | undefined) => `${before ?? ""}${HIDDEN}`)
+}
+
 /** llama-swap redacts five headers; everything else a client sends reaches us, so we look again. */
 export function redactHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(

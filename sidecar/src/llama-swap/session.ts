@@ -17,6 +17,7 @@ import type { LlamaSwapOptions } from "./options.ts"
 import { shownUrl } from "./problems.ts"
 import { probeEngine } from "./probe.ts"
 import type { Era, Probe } from "./probe.ts"
+import { redactText } from "./redact.ts"
 import type { Rejects } from "./rejects.ts"
 import { ringSource, tableSource } from "./rows.ts"
 import { createSafetyTimer } from "./safety.ts"
@@ -97,6 +98,7 @@ export function createSession(options: SessionOptions): Session {
   const relay = createLogRelay({
     clock,
     emit: (data) => sink.log(data),
+    clean: redactText,
     keep: (from, line) => from !== "proxy" || !isOwnAccessLine(line),
     onLine(from, line) {
       const failure = from === "proxy" ? startFailureIn(line) : null
@@ -180,6 +182,8 @@ export function createSession(options: SessionOptions): Session {
         return follower.offer(api.parse(message.rows))
       case "inflight":
         safety.stir()
+        if ("total" in message.message) status.lacks("inflight")
+        if (!("operation" in message.message)) status.lacks("callers")
         return board.apply(message.message)
       case "session-headers":
         return board.sessionHeaders(message.names)

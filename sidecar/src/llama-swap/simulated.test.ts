@@ -218,6 +218,15 @@ describe("models", () => {
 })
 
 describe("requests in flight", () => {
+  it.each([
+    ["old", ["hardware", "callers"]],
+    ["new", []],
+  ] as const)("tell what the %s era cannot say of them", async (era, lacks) => {
+    const rig = rigOn(await hostOf({ era }))
+    await rig.until("the first list", () => rig.told.inflight.length > 0)
+    expect(rig.connector.status().lacks).toEqual(lacks)
+  })
+
   it("are shown while they run, and give their row its caller", async () => {
     const host = await hostOf()
     const rig = rigOn(host)
@@ -270,6 +279,16 @@ describe("when the engine cannot be asked", () => {
     expect(rig.connector.status().problem).toBe(null)
     expect(rig.notes("engine_down").length).toBe(1)
     await rig.until("states are known again", () => rig.stateOf("small") === "stopped")
+  })
+
+  it("stops at once, even while it waits for an answer", async () => {
+    const host = await hostOf()
+    host.control.stallResponses(true)
+    const rig = rigOn(host, { speed: 0.01 })
+    const started = performance.now()
+    await rig.stop()
+    await rig.stop()
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   it("notices an engine that hangs with its stream open", async () => {

@@ -10,6 +10,8 @@ export interface StatusBoard {
   /** The engine answered or sent something. */
   heard(): void
   probed(probe: Probe): void
+  /** Something that only shows while it talks. Told anew after each connect. */
+  lacks(what: string): void
   link(state: { liveness: Liveness; problem: EngineProblem | null }): void
 }
 
@@ -42,6 +44,9 @@ export function createStatusBoard(sink: Pick<EngineSink, "status" | "note">, clo
     },
     probed({ era, version, lacks }) {
       change({ era, version, lacks: [...lacks] })
+    },
+    lacks(what) {
+      if (!status.lacks.includes(what)) change({ lacks: [...status.lacks, what] })
     },
     link({ liveness, problem }) {
       const before = status

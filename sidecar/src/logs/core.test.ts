@@ -79,6 +79,7 @@ describe("relaying a log", () => {
     const made = createLogRelay({
       clock,
       keep,
+      clean: (line) => line.replaceAll("secret", "***"),
       emit: (data) => sent.push(data),
       onLine: (_, line) => seen.push(line),
     })
@@ -118,6 +119,14 @@ describe("relaying a log", () => {
     made.chunk("proxy", "hallo\n")
     await clock.advance(100)
     expect(sent.flatMap(({ lines }) => lines)).toEqual(["hallo"])
+  })
+
+  it("takes out of each line what must not travel", async () => {
+    const { clock, sent, made } = relay()
+    made.chunk("upstream", "key sec")
+    made.chunk("upstream", "ret\n")
+    await clock.advance(100)
+    expect(sent[0]?.lines).toEqual(["key ***"])
   })
 
   it("looks for events only in lines that are written now", () => {

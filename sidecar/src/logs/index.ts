@@ -8,6 +8,8 @@ export interface LogRelayOptions {
   clock: Clock
   /** Whether a line is worth sending on. */
   keep: (source: LogSource, line: string) => boolean
+  /** Takes out of a line what must not travel. */
+  clean: (line: string) => string
   /** Every whole line that is written now, kept or not; not those of a history. */
   onLine?: (source: LogSource, line: string) => void
 }
@@ -80,8 +82,9 @@ export function createLogRelay(options: LogRelayOptions): LogRelay {
       for (const line of lines) {
         if (live) options.onLine?.(name, line)
         if (!options.keep(name, line)) continue
-        source.waiting.push(line)
-        source.waitingChars += line.length + 1
+        const clean = options.clean(line)
+        source.waiting.push(clean)
+        source.waitingChars += clean.length + 1
       }
       while (source.waitingChars > MAX_WAITING_CHARS && source.waiting.length > 0) {
         source.waitingChars -= (source.waiting.shift()?.length ?? 0) + 1
