@@ -58,5 +58,11 @@ it("replaces characters that Postgres will not take, and leaves the rest alone",
 it("waits longer with each try, up to a bound", () => {
   expect([1, 2, 3].map(retryDelayMs)).toEqual([100, 200, 400])
   expect(retryDelayMs(50)).toBe(5_000)
-  expect(redeliveryDelayMs(50)).toBe(10_000)
+})
+
+it("delivers a message that came before its row again for a minute, then no more", () => {
+  const delays = Array.from({ length: 14 }, (_, n) => redeliveryDelayMs(n + 1))
+  expect(delays.slice(0, 4)).toEqual([250, 500, 1_000, 2_000])
+  expect(delays.slice(10)).toEqual([10_000, null, null, null])
+  expect(delays.reduce((sum: number, delay) => sum + (delay ?? 0), 0)).toBeGreaterThan(60_000)
 })

@@ -57,9 +57,10 @@ export function retryDelayMs(attempt: number): number {
   return Math.min(100 * 2 ** (attempt - 1), 5_000)
 }
 
-/** After this many deliveries, what a message waits for is taken to be lost. With the delays below that is a minute. */
-export const MAX_DELIVERIES = 12
+// With the delays below that is a minute: longer than any hub holds a batch it was killed with.
+const MAX_DELIVERIES = 12
 
-export function redeliveryDelayMs(deliveries: number): number {
-  return Math.min(250 * 2 ** (deliveries - 1), 10_000)
+/** What becomes of a message that adds to a row which is not there: after how long it comes again, null for no more. */
+export function redeliveryDelayMs(deliveries: number): number | null {
+  return deliveries < MAX_DELIVERIES ? Math.min(250 * 2 ** (deliveries - 1), 10_000) : null
 }

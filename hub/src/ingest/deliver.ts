@@ -8,7 +8,7 @@ import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import { isAboutData } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
-import { MAX_DELIVERIES, readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
+import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 import type { Rejected } from "./core.ts"
 import type { IngestCounters } from "./counters.ts"
 import type { DurableKind, Handler, Handlers, HostsPort, OnRejected } from "./ports.ts"
@@ -119,9 +119,9 @@ export async function deliver(
   }
 
   const putOff = async ({ msg, envelope }: Item): Promise<void> => {
-    const deliveries = msg.info.deliveryCount
-    if (deliveries < MAX_DELIVERIES) {
-      msg.nak(redeliveryDelayMs(deliveries))
+    const delayMs = redeliveryDelayMs(msg.info.deliveryCount)
+    if (delayMs !== null) {
+      msg.nak(delayMs)
       settled.add(msg)
     } else {
       const problem = "it adds to a row that never came"

@@ -230,7 +230,7 @@ it("waits for a Postgres that is away, loses nothing, hands nothing back, and ke
   })
 })
 
-it("gives a message whose row is not there yet another time, and keeps it aside when the row never comes", async () => {
+it("gives a message whose row is not there yet another time", async () => {
   const { url } = await natsForTest()
   let refusals = 2
   const notYet = (messages: string[]) =>

@@ -17,6 +17,7 @@ import { createTelemetry } from "./index.ts"
 import type { Telemetry } from "./index.ts"
 import { rollUpAll } from "./run.ts"
 import { FIRST_BOOT, SECOND_BOOT, gpu, perfMessage, sample } from "./samples-for-tests.ts"
+import { markBuckets } from "./store-marks.ts"
 import { readingsQuery } from "./store-read.ts"
 
 const SECOND = 1_000
@@ -227,6 +228,20 @@ it("counts every sample when several hubs store and compute at once", async () =
     const [row] = await sql`select sum(samples)::int as samples from ${sql(table)}`
     expect(row).toEqual({ samples: 300 })
   }
+})
+
+it("passes by a bucket whose samples are being stored, and computes it after their commit", async () => {
+  const [first, second] = [NOW - MINUTE, NOW - MINUTE + SECOND]
+  await store(perfMessage([sample(first)]))
+  await sql.begin(async (tx) => {
+    await tx`insert into control_perf_samples (provider_id, ts, gpu, source, boot, seq)
+      values (${HOST}, ${instantOf(second)}, ${tx.json([gpu()])}, 'os', ${SECOND_BOOT}, 1)`
+    await markBuckets(tx, ROLLUPS[0], { marks: [{ provider_id: HOST, atMs: second }], nowMs: NOW })
+    await rollUpNow()
+    expect(await tierText("control_perf_rollup_10s")).toBe("")
+  })
+  await rollUpNow()
+  expect(await sql`select samples from control_perf_rollup_10s`).toEqual([{ samples: 2 }])
 })
 
 it("computes in the background and stops when told", async () => {
