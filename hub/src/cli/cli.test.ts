@@ -1,0 +1,154 @@
+import { execFile, spawn } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { connect, credsAuthenticator } from "@nats-io/transport-node"
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
+import { natsForTest } from "../../../deploy/test/services/nats.ts"
+import { testDatabase } from "../../../deploy/test/services/postgres.ts"
+import { newWorld } from "../../test/running-hub.ts"
+import type { World } from "../../test/running-hub.ts"
+import { hostCredentials } from "../hosts/credentials.ts"
+import { HostId, InstanceId } from "@boocontrol/shared/ids"
+import { inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
+
+const MAIN = join(import.meta.dirname, "../main.ts")
+
+let world: World
+beforeAll(async () => void (world = await newWorld("cli")))
+afterAll(() => world.end())
+
+function envOf(more: Record<string, string> = {}): Record<string, string> {
+  return {
+    DATABASE_URL: world.database.url,
+    NATS_URL: world.nats.url,
+    BOO_DATA_DIR: mkdtempSync(join(inject("testFolder"), "cli-")),
+    BOO_LISTEN: "127.0.0.1:0",
+    BOO_LOG_FORMAT: "json",
+    ...more,
+  }
+}
+
+interface Ended {
+  code: number
+  out: string
+  err: string
+}
+
+function hub(args: string[], env: Record<string, string> = envOf()): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { env }, (error, out, err) => {
+      resolve({ code: error ? Number(error.code) : 0, out, err })
+    })
+  })
+}
+
+describe("the command line", () => {
+  it.each([
+    ["token create", 3, "token is not available yet"],
+    ["export", 3, "export is not available yet"],
+    ["host rotate a", 3, "host rotate is not available yet"],
+    ["host", 2, "host add <id>"],
+    ["host add Not_A_Slug", 2, "Not_A_Slug is no host id"],
+    ["frobnicate", 2, "No such command: frobnicate"],
+    ["serve --nonsense", 2, "--nonsense"],
+  ])("answers %s with %i", async (line, code, said) => {
+    const ended = await hub(line.split(" "))
+    expect([ended.code, ended.err.includes(said)], ended.err).toEqual([code, true])
+  })
+
+  it("names every setting that is wrong, and ends with 2", async () => {
+    const ended = await hub(["serve"], { BOO_LISTEN: "nowhere", NATS_URL: world.nats.url })
+    expect(ended.code).toBe(2)
+    expect(ended.err).toMatch(/DATABASE_URL is not set[\s\S]*BOO_LISTEN is "nowhere"/)
+  })
+
+  it("migrates once, registers a host, lists it, forgets it", async () => {
+    const database = await testDatabase("cli_hosts")
+    const env = envOf({ DATABASE_URL: database.url })
+    expect((await hub(["migrate"], env)).out).toContain("0001_hosts")
+    expect((await hub(["migrate"], env)).out).toBe("nothing to do\n")
+    const added = await hub(["host", "add", "box"], env)
+    expect(added.out).toContain(`BOO_HOST_ID=box NATS_URL=${world.nats.url} boocontrol-sidecar run`)
+    expect((await hub(["host", "list"], env)).out).toBe("box\tenabled\tnever seen\t-\n")
+    expect((await hub(["host", "remove", "box"], env)).code).toBe(0)
+    expect(await hub(["host", "remove", "box"], env)).toMatchObject({ code: 1, err: "No host box.\n" })
+  })
+})
+
+describe("credentials of a host", () => {
+  it("let it speak for itself alone, on a NATS that asks who one is", async () => {
+    const nats = await natsForTest({ auth: true })
+    const dataDir = mkdtempSync(join(inject("testFolder"), "creds-"))
+    mkdirSync(join(dataDir, "nats"))
+    for (const file of ["account.seed", "account.pub"]) {
+      writeFileSync(join(dataDir, "nats", file), readFileSync(join(nats.folder, file)))
+    }
+    const id = HostId.parse("box")
+    const path = await hostCredentials(dataDir).of(id)
+    if (path === null) throw new Error("no credentials")
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(await hostCredentials(dataDir).of(id)).toBe(path)
+
+    const denied: string[] = []
+    const nc = await connect({
+      servers: nats.url,
+      authenticator: credsAuthenticator(readFileSync(path)),
+      inboxPrefix: inboxPrefixOf(id),
+    })
+    const watch = (async () => {
+      for await (const status of nc.status()) if (status.type === "error") denied.push(status.error.message)
+    })()
+    const heard: string[] = []
+    const instance = InstanceId.parse("00000000-0000-4000-8000-000000000001")
+    nc.subscribe(subjects.commandsOf(id), { callback: (_error, message) => void heard.push(message.subject) })
+    await nc.flush()
+    nc.publish(subjects.event(id, "presence"), "{}")
+    await nc.flush()
+    expect(denied).toEqual([])
+    nc.publish(subjects.event(HostId.parse("other"), "presence"), "{}")
+    nc.publish(subjects.refused(HostId.parse("other"), instance), "{}")
+    await nc.flush()
+    await expect.poll(() => denied.length, { timeout: 5_000 }).toBe(2)
+    expect(denied.every((message) => message.includes("other"))).toBe(true)
+    await nc.close()
+    await watch
+  })
+
+  it("are not made where NATS is not ours", async () => {
+    const dataDir = mkdtempSync(join(inject("testFolder"), "creds-"))
+    expect(await hostCredentials(dataDir).of(HostId.parse("box"))).toBeNull()
+    expect(existsSync(join(dataDir, "nats"))).toBe(false)
+  })
+})
+
+describe("serve", () => {
+  const start = (more: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, [MAIN], { env: envOf(more), stdio: ["pipe", "pipe", "inherit"] })
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
+    const listening = new Promise<string>((resolve, reject) => {
+      child.on("exit", () => reject(new Error("ended before it listened")))
+      createInterface(child.stdout).on("line", (line) => {
+        const record: unknown = JSON.parse(line)
+        if (typeof record === "object" && record !== null && "address" in record)
+          resolve(String(record.address))
+      })
+    })
+    return { child, ended, listening }
+  }
+
+  it.each(["SIGTERM", "SIGINT"] as const)("drains and ends with 0 on %s", async (signal) => {
+    const { child, ended, listening } = start()
+    const health = await fetch(new URL("/api/health", await listening))
+    expect(health.status).toBe(200)
+    child.kill(signal)
+    expect(await ended).toBe(0)
+  })
+
+  it("ends when what started it is gone", async () => {
+    const { child, ended, listening } = start({ BOO_LIFELINE: "1" })
+    await listening
+    child.stdin.end()
+    expect(await ended).toBe(0)
+  })
+})
