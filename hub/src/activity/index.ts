@@ -11,7 +11,7 @@ import type { Sql } from "../platform/postgres.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { storeActivity } from "./run.ts"
-import { newestRequest } from "./store-read.ts"
+import { newestRequest } from "./store/read.ts"
 
 export interface ActivityOptions {
   sql: Sql

@@ -15,7 +15,7 @@ import type { Sql } from "../platform/postgres.ts"
 import { createActivity } from "./index.ts"
 import type { Activity } from "./index.ts"
 import { activityMessage, observed } from "./samples-for-tests.ts"
-import { pageQuery } from "./store-read.ts"
+import { pageQuery } from "./store/read.ts"
 
 const NOON_MS = Date.UTC(2026, 10, 22, 12)
 const HOUR_MS = 3_600_000

@@ -5,8 +5,8 @@ import type { Sql } from "../platform/postgres.ts"
 import { byTime, foldBatch, splitBySize } from "./core.ts"
 import type { ActivityBatch } from "./core.ts"
 import type { PartitionsPort, PublishActivity } from "./ports.ts"
-import { findRequests } from "./store-read.ts"
-import { storeRequests } from "./store-write.ts"
+import { findRequests } from "./store/read.ts"
+import { storeRequests } from "./store/write.ts"
 
 export interface StoreOptions {
   sql: Sql

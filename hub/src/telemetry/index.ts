@@ -10,7 +10,7 @@ import type { RetainDays } from "./core/tiers.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { telemetryRoutes } from "./routes.ts"
 import { startRollups } from "./run.ts"
-import { newestSampleTs, storeSamples } from "./store-samples.ts"
+import { newestSampleTs, storeSamples } from "./store/samples.ts"
 
 export interface TelemetryOptions {
   sql: Sql

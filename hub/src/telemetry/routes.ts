@@ -11,7 +11,7 @@ import { backfilledSpans, missingSpans } from "./core/spans.ts"
 import type { Span } from "./core/spans.ts"
 import { chooseResolution, widthOf } from "./core/tiers.ts"
 import type { RetainDays } from "./core/tiers.ts"
-import { readReadings } from "./store-read.ts"
+import { readReadings } from "./store/read.ts"
 
 export interface PerfOptions {
   sql: Sql

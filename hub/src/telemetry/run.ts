@@ -2,7 +2,7 @@ import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { ROLLUPS } from "./core/tiers.ts"
-import { rollUp } from "./store-rollups.ts"
+import { rollUp } from "./store/rollups.ts"
 
 const EVERY_MS = 3_000
 

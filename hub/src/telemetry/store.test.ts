@@ -17,8 +17,8 @@ import { createTelemetry } from "./index.ts"
 import type { Telemetry } from "./index.ts"
 import { rollUpAll } from "./run.ts"
 import { FIRST_BOOT, SECOND_BOOT, gpu, perfMessage, sample } from "./samples-for-tests.ts"
-import { markBuckets } from "./store-marks.ts"
-import { readingsQuery } from "./store-read.ts"
+import { markBuckets } from "./store/marks.ts"
+import { readingsQuery } from "./store/read.ts"
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND

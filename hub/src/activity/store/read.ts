@@ -5,10 +5,10 @@ import { ResumeReply } from "@boocontrol/shared/resume"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
-import type { Sql } from "../platform/postgres.ts"
-import type { PageEnd } from "./cursor.ts"
-import type { RequestIdentity } from "./request-id.ts"
-import { ROW_COLUMNS } from "./store-write.ts"
+import type { Sql } from "../../platform/postgres.ts"
+import type { PageEnd } from "../cursor.ts"
+import type { RequestIdentity } from "../request-id.ts"
+import { ROW_COLUMNS } from "./write.ts"
 
 type Fragment = PendingQuery<Row[]>
 

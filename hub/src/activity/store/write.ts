@@ -1,9 +1,9 @@
 import { ActivityRow } from "@boocontrol/shared/activity"
 import { RequestId } from "@boocontrol/shared/ids"
 import * as z from "zod/mini"
-import type { Sql, TransactionSql } from "../platform/postgres.ts"
-import { ENRICHMENT_COLUMNS, identityKey, isEnriched } from "./core.ts"
-import type { ActivityBatch, LooseEnrichment } from "./core.ts"
+import type { Sql, TransactionSql } from "../../platform/postgres.ts"
+import { ENRICHMENT_COLUMNS, identityKey, isEnriched } from "../core.ts"
+import type { ActivityBatch, LooseEnrichment } from "../core.ts"
 
 const COLUMN_TYPES = {
   id: "uuid",

@@ -4,10 +4,10 @@ import type { PerfTier, SampleSource as Source } from "@boocontrol/shared/teleme
 import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
-import type { Sql } from "../platform/postgres.ts"
-import { Bucket, StoredSample, bucketOfSample } from "./core/aggregate.ts"
-import type { Reading } from "./core/series.ts"
-import { ROLLUPS, widthOf } from "./core/tiers.ts"
+import type { Sql } from "../../platform/postgres.ts"
+import { Bucket, StoredSample, bucketOfSample } from "../core/aggregate.ts"
+import type { Reading } from "../core/series.ts"
+import { ROLLUPS, widthOf } from "../core/tiers.ts"
 
 export interface ReadingsWanted {
   host: HostId

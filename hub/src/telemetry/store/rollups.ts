@@ -2,11 +2,11 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
-import type { Sql, TransactionSql } from "../platform/postgres.ts"
-import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "./core/aggregate.ts"
-import { ROLLUPS } from "./core/tiers.ts"
-import type { Rollup } from "./core/tiers.ts"
-import { markBuckets } from "./store-marks.ts"
+import type { Sql, TransactionSql } from "../../platform/postgres.ts"
+import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
+import { ROLLUPS } from "../core/tiers.ts"
+import type { Rollup } from "../core/tiers.ts"
+import { markBuckets } from "./marks.ts"
 
 // A type and not an interface, because only that is a JSON value to the compiler.
 type Mark = { provider_id: HostId; bucket: Instant }

@@ -1,8 +1,8 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
-import type { TransactionSql } from "../platform/postgres.ts"
-import { bucketOf } from "./core/tiers.ts"
-import type { Rollup } from "./core/tiers.ts"
+import type { TransactionSql } from "../../platform/postgres.ts"
+import { bucketOf } from "../core/tiers.ts"
+import type { Rollup } from "../core/tiers.ts"
 
 export interface Marks {
   /** What changed: its host and a time within its bucket. */

@@ -1,11 +1,11 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
-import type { Sql, TransactionSql } from "../platform/postgres.ts"
-import { firstOfEachTime, nudged, sampleKey } from "./core/fold.ts"
-import type { IncomingSample } from "./core/fold.ts"
-import { ROLLUPS } from "./core/tiers.ts"
-import { markBuckets } from "./store-marks.ts"
+import type { Sql, TransactionSql } from "../../platform/postgres.ts"
+import { firstOfEachTime, nudged, sampleKey } from "../core/fold.ts"
+import type { IncomingSample } from "../core/fold.ts"
+import { ROLLUPS } from "../core/tiers.ts"
+import { markBuckets } from "./marks.ts"
 
 export interface StoredSamples {
   added: number
