@@ -34,15 +34,20 @@ const entriesStayApart: Plugin = {
  * An import of one of Node's own modules makes a namespace of all it exports, and so runs every lazy part of it:
  * for node:http that is a whole fetch client, 10 MB that stay resident. Asked for as an object, they stay lazy.
  */
+/** Needed by a TLS connection alone, and 4 MB: loaded at their first use. Works for those that use them as objects. */
+const AT_FIRST_USE = new Set(["tls", "https"])
+
 const builtinsStayLazy: Plugin = {
   name: "builtins-stay-lazy",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /./ }, ({ path }) =>
       isBuiltin(path) ? { path: path.replace(/^node:/, ""), namespace: "builtin" } : undefined,
     )
-    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports=process.getBuiltinModule(${JSON.stringify(path)})`,
-    }))
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => {
+      const load = `process.getBuiltinModule(${JSON.stringify(path)})`
+      const lazy = `new Proxy({},{get:(_,name)=>${load}[name]})`
+      return { contents: `module.exports=${AT_FIRST_USE.has(path) ? lazy : load}` }
+    })
   },
 }
 

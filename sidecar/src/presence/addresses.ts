@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram"
-import { lookup } from "node:dns/promises"
+import { lookup } from "node:dns"
 import { networkInterfaces } from "node:os"
 import { isLoopback } from "./core.ts"
 
@@ -32,10 +32,10 @@ export async function isThisMachine(hostname: string): Promise<boolean> {
   )
 }
 
-async function resolve(hostname: string): Promise<{ address: string; family: number } | null> {
-  try {
-    return await lookup(hostname.replace(/^\[|\]$/g, ""))
-  } catch {
-    return null
-  }
+function resolve(hostname: string): Promise<{ address: string; family: number } | null> {
+  return new Promise((done) => {
+    lookup(hostname.replace(/^\[|\]$/g, ""), (error, address, family) =>
+      done(error ? null : { address, family }),
+    )
+  })
 }

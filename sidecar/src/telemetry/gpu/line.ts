@@ -21,7 +21,7 @@ const LONGEST_REASON = 200
 export function readLine(line: string, fields: readonly Field[]): GpuLine {
   const text = line.trim()
   if (text === "") return { kind: "blank" }
-  const cells = text.split(", ")
+  const cells = line.replace(/\r$/, "").split(", ")
   if (cells.length === fields.length) {
     const read = readCells(cells, fields)
     if (read) return read

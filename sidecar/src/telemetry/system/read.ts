@@ -1,5 +1,4 @@
-import { openSync, readSync } from "node:fs"
-import { statfs } from "node:fs/promises"
+import { openSync, readSync, statfs } from "node:fs"
 import { cpus, freemem, loadavg, totalmem } from "node:os"
 import { parse } from "node:path"
 import type { SysSample } from "@boocontrol/shared/telemetry"
@@ -14,6 +13,7 @@ export interface SystemReader {
 const MIB = 1024 * 1024
 // A disk fills slowly, and asking about a network mount can take long.
 const DISK_EVERY_MS = 10_000
+const NO_DISK = { blocks: 0, bfree: 0, bsize: 0 }
 
 export function systemReader(platform: NodeJS.Platform = process.platform): SystemReader {
   const source = platform === "linux" ? procSource() : osSource()
@@ -23,15 +23,11 @@ export function systemReader(platform: NodeJS.Platform = process.platform): Syst
   function askDisk(nowMs: number): void {
     if (Math.abs(nowMs - disk.askedAtMs) < DISK_EVERY_MS) return
     disk.askedAtMs = nowMs
-    statfs(parse(process.cwd()).root)
-      .then(({ blocks, bfree, bsize }) => {
-        disk.total = Math.round((blocks * bsize) / MIB)
-        disk.used = Math.round(((blocks - bfree) * bsize) / MIB)
-      })
-      .catch(() => {
-        disk.total = null
-        disk.used = null
-      })
+    statfs(parse(process.cwd()).root, (error, stats) => {
+      const { blocks, bfree, bsize } = stats ?? NO_DISK
+      disk.total = error ? null : Math.round((blocks * bsize) / MIB)
+      disk.used = error ? null : Math.round(((blocks - bfree) * bsize) / MIB)
+    })
   }
 
   return {
