@@ -10,6 +10,7 @@ import { createActivity } from "./activity/index.ts"
 import { createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
 import { createHealth } from "./health/index.ts"
+import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
 import { createIngest, createResume } from "./ingest/index.ts"
@@ -114,12 +115,18 @@ export async function createApp({
   })
   const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
   const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
+  const metrics = createMetrics({
+    liveness: fleet.counts,
+    hosts: fleet.hosts,
+    streams: () => Object.entries(ingest.counters()).map(([stream, counters]) => ({ stream, ...counters })),
+    sockets: sockets.stats,
+  })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
   const http = await createHttp({ config, uiFolder, log, sockets })
   const capabilities = [hosts.routes, fleet.routes, logs.routes, activity.routes, telemetry.routes]
   for (const routes of capabilities) await http.register(routes, { prefix: `${base}/api/control` })
-  await http.register(health.routes, { prefix: base })
+  for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
 
   return {
     http,

@@ -38,10 +38,10 @@ function request(entry: number): ObservedRequest {
 
 /** Rows of every host, one after the other, for as long as it is not told to end. Gives how many there were. */
 function keepBusy(): () => Promise<number> {
-  let isEnding = false
+  const ending = new AbortController()
   let said = 0
   const run = async (): Promise<void> => {
-    while (!isEnding) {
+    while (!ending.signal.aborted) {
       said += 1
       for (const host of HOSTS) {
         world.say(envelope("activity", { rows: [request(said)] }, { host, seq: said + 1, atMs: Date.now() }))
@@ -51,7 +51,7 @@ function keepBusy(): () => Promise<number> {
   }
   const running = run()
   return async () => {
-    isEnding = true
+    ending.abort()
     await running
     return said
   }

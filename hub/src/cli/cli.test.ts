@@ -54,7 +54,7 @@ describe("the command line", () => {
     ["serve --nonsense", 2, "--nonsense"],
   ])("answers %s with %i", async (line, code, said) => {
     const ended = await hub(line.split(" "))
-    expect([ended.code, ended.err.includes(said)], ended.err).toEqual([code, true])
+    expect([ended.code, ended.err.includes(said)]).toEqual([code, true])
   })
 
   it("names every setting that is wrong, and ends with 2", async () => {

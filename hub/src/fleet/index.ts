@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import type { FastifyInstance } from "fastify"
 import type { Envelope } from "@boocontrol/shared/envelope"
+import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { FleetDeltaFrame, Frame } from "@boocontrol/shared/frames"
 import type { RefusedData } from "@boocontrol/shared/hosts"
 import { HostId, HubId } from "@boocontrol/shared/ids"
@@ -50,6 +51,7 @@ export interface Fleet {
   /** Counts a message of a host that could not be used, for its card. */
   rejected(host: HostId, reason: string): void
   ids(): readonly HostId[]
+  hosts(): readonly FleetHost[]
   counts(): Record<"connected" | "reconnecting" | "down", number>
   /** Rebuilds from Postgres, then listens. Only after this is there a snapshot to give. */
   start(): Promise<void>
@@ -135,6 +137,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
       ),
     rejected: live.rejected,
     ids: () => board.ids(),
+    hosts: () => [...board.hosts()].map(({ shown }) => shown),
     counts() {
       const counts = { connected: 0, reconnecting: 0, down: 0 }
       for (const host of board.hosts()) counts[host.shown.liveness] += 1

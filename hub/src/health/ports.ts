@@ -1,4 +1,21 @@
+import type { FleetHost } from "@boocontrol/shared/fleet"
+
 export interface HealthPort {
   askDatabase: () => Promise<unknown>
   askNats: () => Promise<unknown>
+}
+
+export interface StreamFigures {
+  stream: string
+  stored: number
+  deadLetters: number
+  disabled: number
+  lagMs: number | null
+}
+
+export interface MetricsPort {
+  liveness(): Record<string, number>
+  hosts(): readonly FleetHost[]
+  streams(): readonly StreamFigures[]
+  sockets(): { clients: number; frames: number; lost: number }
 }

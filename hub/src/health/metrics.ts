@@ -1,0 +1,90 @@
+import type { FastifyInstance } from "fastify"
+import { Gauge, Registry, collectDefaultMetrics } from "prom-client"
+import type { GpuSample } from "@boocontrol/shared/telemetry"
+import { describeRoute } from "../platform/http.ts"
+import type { MetricsPort } from "./ports.ts"
+
+const GPU_GAUGES = {
+  util_pct: "GPU utilisation, percent",
+  mem_used_mib: "VRAM in use, MiB",
+  mem_total_mib: "VRAM, MiB",
+  temp_c: "GPU temperature, degrees Celsius",
+  power_w: "GPU power, watts",
+} as const satisfies Partial<Record<keyof GpuSample, string>>
+
+type Labels = Record<string, string>
+const LABELS = ["liveness", "host", "gpu", "stream", "outcome"]
+
+/** `GET /metrics`: everything is read when it is asked for, and what is not known is left out. */
+export function createMetrics(parts: MetricsPort) {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: "boo_hub_" })
+
+  const gauge = (name: string, help: string, read: () => Iterable<[number | null, Labels?]>): void => {
+    const made = new Gauge({
+      ...{ name, help, registers: [registry], labelNames: LABELS },
+      collect() {
+        made.reset()
+        for (const [value, labels] of read()) if (value !== null) made.set(labels ?? {}, value)
+      },
+    })
+  }
+
+  gauge("boo_hosts", "Hosts by liveness", () =>
+    Object.entries(parts.liveness()).map(([liveness, count]) => [count, { liveness }]),
+  )
+  gauge("boo_host_inflight", "Requests in flight", () =>
+    parts.hosts().map(({ provider_id, inflight_total }) => [inflight_total, { host: provider_id }]),
+  )
+  gauge("boo_host_requests_per_minute", "Finished requests of the last minute", () =>
+    parts.hosts().map(({ provider_id, rates }) => [rates?.requests_per_min ?? null, { host: provider_id }]),
+  )
+  gauge("boo_host_models_ready", "Models that are loaded", () =>
+    parts
+      .hosts()
+      .map(({ provider_id, liveness, models }) => [
+        liveness === "connected" ? models.filter((model) => model.state === "ready").length : null,
+        { host: provider_id },
+      ]),
+  )
+  gauge("boo_host_spool_messages", "Messages that wait on a host's disk", () =>
+    parts.hosts().map(({ provider_id, spool }) => [spool?.depth ?? null, { host: provider_id }]),
+  )
+  for (const [name, help] of Object.entries(GPU_GAUGES)) {
+    gauge(`boo_gpu_${name}`, help, () =>
+      parts
+        .hosts()
+        .flatMap(({ provider_id: host, sample }) =>
+          (sample?.gpu ?? []).map((gpu): [number | null, Labels] => [
+            gpu[name as keyof typeof GPU_GAUGES],
+            { host, gpu: String(gpu.index) },
+          ]),
+        ),
+    )
+  }
+  gauge("boo_ingest_lag_seconds", "From emitted to stored, of the last batch, by the host's clock", () =>
+    parts.streams().map(({ stream, lagMs }) => [lagMs === null ? null : lagMs / 1000, { stream }]),
+  )
+  gauge("boo_ingest_messages", "Messages of a stream since this hub started", () =>
+    parts.streams().flatMap(({ stream, ...counters }) => [
+      [counters.stored, { stream, outcome: "stored" }],
+      [counters.deadLetters, { stream, outcome: "dead_letter" }],
+      [counters.disabled, { stream, outcome: "disabled" }],
+    ]),
+  )
+  gauge("boo_sockets", "Cockpits connected", () => [[parts.sockets().clients]])
+  gauge("boo_socket_frames", "Frames sent to cockpits since this hub started", () => [
+    [parts.sockets().frames, { outcome: "sent" }],
+    [parts.sockets().lost, { outcome: "lost" }],
+  ])
+
+  return {
+    routes: async (app: FastifyInstance): Promise<void> => {
+      app.get(
+        "/metrics",
+        describeRoute({ summary: "Figures for Prometheus", tags: ["health"] }),
+        async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+      )
+    },
+  }
+}
