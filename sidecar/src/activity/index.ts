@@ -10,6 +10,7 @@ import type { Attribution, RowPage, RowSource, StoredRow } from "./ports.ts"
 const RETRY_MS = 1_000
 /** A message must stay small, and rows with long errors are a few KB each. */
 const BATCH_ROWS = 200
+const MAX_OFFERED = 2_000
 
 export interface ActivityFollowerOptions {
   source: RowSource
@@ -156,7 +157,8 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
     },
     offer(rows) {
       if (rows.length === 0) return
-      offered.push(...rows)
+      // More than a ring holds only gathers while rows cannot be kept: the store is read then.
+      offered = offered.length + rows.length > MAX_OFFERED ? [] : [...offered, ...rows]
       wake()
     },
     callersChanged() {

@@ -193,6 +193,17 @@ describe("what is derived of a model", () => {
     expect(readingsOf([...fleet.models.values()], { ...around, ...changes })[0]?.expires_at).toBe(expected)
   })
 
+  it("expires_at does not rest on requests from before the load", () => {
+    let fleet = applyList(EMPTY_FLEET, [model("m", "stopped")], { nowMs: 0, live: false }).fleet
+    for (const [state, nowMs] of [
+      ["starting", 100_000],
+      ["ready", 101_000],
+    ] as const)
+      fleet = applyList(fleet, [model("m", state)], { nowMs, live: true }).fleet
+    expect(applyRequestEnd(fleet, "m", 50_000).models.get("m")?.lastEndMs).toBe(null)
+    expect(applyRequestEnd(fleet, "m", 99_500).models.get("m")?.lastEndMs).toBe(99_500)
+  })
+
   it("is no state at all once the engine is down", () => {
     const [reading] = readingsOf([...ready(60).models.values()], { ...around, heard: false })
     expect(reading).toMatchObject({ state: null, vram_mib: null, state_since: null })

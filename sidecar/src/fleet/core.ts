@@ -27,6 +27,8 @@ export interface ModelLife {
   readonly ttlS: number | null
   readonly quant: string | null
   readonly lastEndMs: number | null
+  /** When the load began that it lives from, if that was seen. */
+  readonly bornMs: number | null
 }
 
 export interface Fleet {
@@ -117,10 +119,14 @@ export function settle(fleet: Fleet, nowMs: number, before: readonly ModelTransi
   return { fleet: { models, reasons }, transitions }
 }
 
-/** Ends of requests decide when an idle model is unloaded. */
+/** Row times are cut to whole seconds. */
+const ROW_TIME_MS = 1_000
+
+/** Ends of requests decide when an idle model is unloaded; those from before its load do not. */
 export function applyRequestEnd(fleet: Fleet, model: string, endMs: number): Fleet {
   const life = fleet.models.get(model)
   if (!life || (life.lastEndMs ?? 0) >= endMs) return fleet
+  if (life.bornMs !== null && endMs + ROW_TIME_MS < life.bornMs) return fleet
   return { ...fleet, models: new Map(fleet.models).set(model, { ...life, lastEndMs: endMs }) }
 }
 
@@ -141,6 +147,7 @@ function firstSight(listed: ListedModel): ModelLife {
     ttlS: null,
     quant: null,
     lastEndMs: null,
+    bornMs: null,
   }
 }
 
@@ -171,6 +178,7 @@ function advance(
     sinceMs: at.live ? at.nowMs : null,
     error: null,
     startedMs: next === "starting" && at.live ? at.nowMs : null,
+    bornMs: next === "starting" && at.live ? at.nowMs : next === "stopped" ? null : life.bornMs,
     loadMs,
     // The idle time of a load begins anew.
     lastEndMs: next === "starting" || next === "stopped" ? null : life.lastEndMs,

@@ -61,7 +61,8 @@ export function createEngineHttp(options: {
         agent,
         headers: {
           "user-agent": options.userAgent,
-          accept: "application/json, text/event-stream, text/plain",
+          // Asked for text, the engine leaves the reason out of its errors.
+          accept: "application/json",
           ...(options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}),
           ...(body === null
             ? {}

@@ -24,7 +24,7 @@ export async function probeEngine(
   const status = async (path: string): Promise<number> => {
     const reply = await http.call(path)
     if (reply.status === 401 || reply.status === 403) throw unauthorized(url, about.hasKey)
-    if (reply.status >= 500 && reply.status !== 503)
+    if (reply.status !== 200 && reply.status !== 404)
       throw new EngineProblem("ENGINE_FAILING", `llama-swap at ${url} answers ${path} with ${reply.status}`)
     return reply.status
   }

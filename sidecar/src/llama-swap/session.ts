@@ -196,7 +196,8 @@ export function createSession(options: SessionOptions): Session {
   function takeModels(models: ModelStatus[]): void {
     const first = lists === 0
     lists += 1
-    fleet.list(models.map(listedModelOf))
+    // Peers come in another order each time, which is no change.
+    fleet.list(models.map(listedModelOf).sort((a, b) => (a.id < b.id ? -1 : 1)))
     void poll()
     if (first && models.every(({ context_length: length }) => !length))
       api.contextLengths().then(fleet.contextLengths, (error: unknown) => problem("/v1/models", error))
