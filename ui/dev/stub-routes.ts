@@ -131,7 +131,7 @@ async function page(path: string, request: IncomingMessage, response: ServerResp
       return
     }
     const brotli = request.headers["accept-encoding"]?.includes("br") && /\.(js|css)$/.test(file)
-    const bytes = await readFile(join(DIST, brotli ? `${file}.br` : file)).catch(() => null)
+    const bytes = await kept(join(DIST, brotli ? `${file}.br` : file)).catch(() => null)
     if (bytes) {
       response
         .writeHead(200, { "content-type": type, ...(brotli ? { "content-encoding": "br" } : {}) })
@@ -142,6 +142,15 @@ async function page(path: string, request: IncomingMessage, response: ServerResp
   } catch {
     response.writeHead(404).end()
   }
+}
+
+const files = new Map<string, Promise<Buffer>>()
+
+/** Files are read once, so that what is measured is the browser. */
+function kept(path: string): Promise<Buffer> {
+  const known = files.get(path) ?? readFile(path)
+  files.set(path, known)
+  return known
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -1,5 +1,6 @@
 import { onScopeDispose, shallowRef, watch } from "vue"
 import type { Ref, ShallowRef } from "vue"
+import { afterPaint } from "../platform/latency.ts"
 
 // One screen ahead, so that a card is drawn before a scroll reaches it.
 const MARGIN = "600px 0px"
@@ -12,6 +13,8 @@ export function useNearScreen(
 ): Readonly<ShallowRef<ReadonlySet<string>>> {
   const near = shallowRef<ReadonlySet<string>>(new Set(ids().slice(0, eager)))
   const observed = new WeakSet<Element>()
+  let watching: (() => void) | null = null
+  let over = false
   const observer = new IntersectionObserver(
     (entries) => {
       const next = new Set(near.value)
@@ -24,17 +27,21 @@ export function useNearScreen(
     },
     { rootMargin: MARGIN },
   )
-  watch(
-    [parent, ids],
-    () => {
-      for (const child of parent.value?.children ?? []) {
-        if (observed.has(child)) continue
-        observed.add(child)
-        observer.observe(child)
-      }
-    },
-    { immediate: true, flush: "post" },
-  )
-  onScopeDispose(() => observer.disconnect())
+  const observeNew = () => {
+    for (const child of parent.value?.children ?? []) {
+      if (observed.has(child)) continue
+      observed.add(child)
+      observer.observe(child)
+    }
+  }
+  // After the first screen was painted: what lies below it must not make it wait.
+  afterPaint(() => {
+    if (!over) watching = watch([parent, ids], observeNew, { immediate: true, flush: "post" })
+  })
+  onScopeDispose(() => {
+    over = true
+    watching?.()
+    observer.disconnect()
+  })
   return near
 }
