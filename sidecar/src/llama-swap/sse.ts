@@ -1,7 +1,10 @@
 import { createParser } from "eventsource-parser"
 
-/** Holds a full old-era ring and the start-up log history, both encoded twice. A longer frame is let go. */
-export const MAX_FRAME_CHARS = 4 * 1024 * 1024
+/**
+ * Holds a full ring of 1,000 old-era rows and the start-up log history (100 KiB), both encoded twice. A longer frame
+ * is let go: it would cost its size several times over, and nothing stands only in it (a larger ring is fetched too).
+ */
+export const MAX_FRAME_CHARS = 1024 * 1024
 
 export interface SseDecoder {
   push(bytes: Uint8Array): void
