@@ -69,7 +69,7 @@ export async function createApp({
     sources: {
       snapshot: () => fleet.snapshot(),
       resync: (host: HostId) => fleet.resync(host),
-      replay: (topic) => (topic.startsWith("log:") ? logs.replay(topic) : fleet.samples(topic)),
+      replay: (topic) => [...logs.replay(topic), ...fleet.samples(topic)],
     },
   })
   const fleet = createFleet({

@@ -55,7 +55,6 @@ const event: fc.Arbitrary<HostEvent> = fc.oneof(
     models: fc
       .uniqueArray(fc.constantFrom("m1", "m2"), { maxLength: 2 })
       .chain((ids) => fc.tuple(...ids.map((id) => state.map((now) => model(id, now))))),
-    recalled: fc.boolean(),
   }),
   fc.record({ kind: fc.constant("live" as const), from, sample: fc.constant(sample(NOON)) }),
   fc.record({

@@ -31,10 +31,7 @@ const here = (more: Parameters<typeof presence>[0] = {}, who = from()): HostEven
   data: presence(more),
 })
 const lists = (seq: number, state: "ready" | "stopped" | null = "ready", who = from()): HostEvent => ({
-  ...{ kind: "models", from: who, seq, models: [model("m", state)], recalled: false },
-})
-const recalls = (seq: number, who = from()): HostEvent => ({
-  ...{ kind: "models", from: who, seq, models: [model("m", "ready")], recalled: true },
+  ...{ kind: "models", from: who, seq, models: [model("m", state)] },
 })
 const TICK: HostEvent = { kind: "tick" }
 const stateOf = (host: HostState): string | null | undefined => host.shown.models[0]?.state
@@ -268,7 +265,7 @@ describe("the state of a model", () => {
       "looked up in the stream when this hub missed it",
       [
         [0, here()],
-        [1, recalls(7)],
+        [1, lists(7)],
       ],
       "ready",
     ],
@@ -276,7 +273,7 @@ describe("the state of a model", () => {
       "not looked up from an earlier life",
       [
         [0, here({}, from(1, 2))],
-        [1, recalls(7, from(1, 1))],
+        [1, lists(7, "ready", from(1, 1))],
       ],
       null,
     ],
@@ -285,7 +282,7 @@ describe("the state of a model", () => {
       [
         [0, here()],
         [1, lists(8, "stopped")],
-        [2, recalls(7)],
+        [2, lists(7)],
       ],
       "stopped",
     ],
@@ -309,7 +306,7 @@ describe("the state of a model", () => {
     const loaded = model("m", "ready", { state_since: at(NOON), expires_at: at(NOON), ttl_s: 60 })
     const events: Timed[] = [
       [0, here()],
-      [1, { kind: "models", from: from(), seq: 1, models: [loaded], recalled: false }],
+      [1, { kind: "models", from: from(), seq: 1, models: [loaded] }],
       [20_000, TICK],
     ]
     expect(end(FRESH, events).host.shown.models[0]).toMatchObject({

@@ -23,8 +23,8 @@ export interface Sender {
 
 export type HostEvent =
   | { kind: "presence"; from: Sender; data: PresenceData }
-  /** `recalled`: read again from the stream, because this hub was not there when it was said. */
-  | { kind: "models"; from: Sender; seq: number; models: readonly ModelReading[]; recalled: boolean }
+  /** Heard as it is said, or read again from the stream by a hub that was not there: `seq` tells which is newer. */
+  | { kind: "models"; from: Sender; seq: number; models: readonly ModelReading[] }
   | { kind: "inflight"; from: Sender; data: InflightData }
   | { kind: "live"; from: Sender; sample: PerfSample }
   /** Anything else a sidecar says: it changes nothing here, but a twin must not be heeded. */
@@ -187,12 +187,12 @@ function onPresence(host: HostState, { from, data }: PresenceEvent, nowMs: numbe
 }
 
 function onModels(host: HostState, event: ModelsEvent): HostStep {
-  const { from, seq, models, recalled } = event
+  const { from, seq, models } = event
   const before = host.reportedIn
   const boot = host.holder?.boot ?? null
   // A spool replays what an earlier life of the sidecar left: history, not the present.
   if (boot !== null && from.boot !== boot) return quiet(host)
-  if (before?.boot === from.boot && (recalled || seq <= before.seq)) return quiet(host)
+  if (before?.boot === from.boot && seq <= before.seq) return quiet(host)
   return show({ ...host, reported: models, reportedIn: { boot: from.boot, seq }, statesKnown: true }, {})
 }
 

@@ -120,7 +120,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
     snapshot: () => ({ type: "control_fleet", kind: "snapshot", ...board.snapshot(clock.now()) }),
     resync: (host) => board.full(host, clock.now()) ?? board.gone(host, clock.now()),
     samples(topic) {
-      const wanted = topic.slice("perf:".length)
+      const wanted = /^perf:(.+)$/.exec(topic)?.[1]
       return [...board.hosts()].flatMap(({ shown: { provider_id, sample }, seq }): Frame[] =>
         sample !== null && (wanted === "*" || wanted === provider_id)
           ? [{ type: "control_perf", provider_id, seq, at: instantOf(clock.now()), samples: [sample] }]

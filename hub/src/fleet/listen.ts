@@ -7,6 +7,8 @@ import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 
 export interface Heard {
+  /** The connection is back after a loss: what was said meanwhile was not heard here. */
+  lookAgain(): void
   envelope(envelope: Envelope): void
   committed(activity: CommittedActivity): void
   /** A message of a host that makes no sense. */
@@ -37,6 +39,10 @@ export function listen(nc: NatsConnection, heard: Heard, log: Log): { stop(): vo
       else log.warn({ subject: message.subject, problem: parsed.problem }, "stored rows that make no sense")
     },
   })
+  const follow = async (): Promise<void> => {
+    for await (const status of nc.status()) if (status.type === "reconnect") heard.lookAgain()
+  }
+  follow().catch((error: unknown) => log.error({ err: error }, "the NATS status feed ended"))
   return {
     stop() {
       events.unsubscribe()

@@ -44,6 +44,8 @@ export interface Live {
   rejected(host: HostId, reason: string): void
   registryChanged(id: HostId, row: HostRow | null): void
   transitions(host: HostId, transitions: readonly ModelTransition[]): void
+  /** This hub did not hear for a while: what hosts listed meanwhile is in the stream. */
+  lookAgain(): void
   tick(): void
 }
 
@@ -92,7 +94,7 @@ export function createLive({ board, registry, output, recall, refuse, clock, log
         if (!envelope) return
         const { instance, boot, seq, data } = envelope
         const event: HostEvent = {
-          ...{ kind: "models", from: { instance, boot }, seq: seq ?? 0, models: data.models, recalled: true },
+          ...{ kind: "models", from: { instance, boot }, seq: seq ?? 0, models: data.models },
         }
         board.apply(id, event, { nowMs: clock.now(), eventAt: null })
       })
@@ -113,7 +115,7 @@ export function createLive({ board, registry, output, recall, refuse, clock, log
         }
         case "models": {
           const { models, transitions } = envelope.data
-          const event: HostEvent = { kind: "models", from, seq: envelope.seq ?? 0, models, recalled: false }
+          const event: HostEvent = { kind: "models", from, seq: envelope.seq ?? 0, models }
           if (apply(envelope, event)?.heeded === true) windowOf(id).transitions(transitions)
           return
         }
@@ -166,6 +168,7 @@ export function createLive({ board, registry, output, recall, refuse, clock, log
       else board.add({ row, prefs: NO_PREFERENCES, last: null }, nowMs)
     },
     transitions: (id, transitions) => windowOf(id).transitions(transitions),
+    lookAgain: () => board.ids().forEach(look),
     tick() {
       const nowMs = clock.now()
       const cause = { nowMs, eventAt: null }

@@ -67,6 +67,16 @@ export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): H
     }
   }
 
+  const ensureHost = async (id: HostId, facts: HostFacts | null = null): Promise<HostRow> => {
+    const known = rows.get(id)
+    if (known && (facts === null || !tellsMore(known, facts))) return known
+    const running = inHand.get(id)
+    if (running) return facts === null ? running : running.then(() => ensureHost(id, facts))
+    const made = ensure(id, facts)
+    inHand.set(id, made)
+    return made
+  }
+
   return {
     routes: hostsRoutes({ store, rows, keep, credentials, natsUrl }),
     async load() {
@@ -74,13 +84,7 @@ export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): H
     },
     rows: () => [...rows.values()],
     get: (id) => rows.get(id),
-    async ensureHost(id, facts = null) {
-      const known = rows.get(id)
-      if (known && (facts === null || !tellsMore(known, facts))) return known
-      const running = inHand.get(id) ?? ensure(id, facts)
-      inHand.set(id, running)
-      return running
-    },
+    ensureHost,
     isEnabled: (id) => rows.get(id)?.enabled ?? true,
     seen: (hosts) => store.seen(hosts),
     onChange: (listener) => void listeners.push(listener),

@@ -38,7 +38,7 @@ export function createLogs(hosts: KnownHostsPort): Logs {
     },
     forget: (host) => void rings.delete(host),
     replay(topic) {
-      const host = HostId.safeParse(topic.replace(/^log:/, ""))
+      const host = HostId.safeParse(/^log:(.+)$/.exec(topic)?.[1])
       if (!host.success) return []
       return (rings.get(host.data)?.batches ?? []).map((data) => frameOf(host.data, data))
     },

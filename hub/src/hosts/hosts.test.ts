@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { ErrorBody } from "@boocontrol/shared/errors"
+import { HostRow, Provider } from "@boocontrol/shared/hosts"
+import { pageOf } from "@boocontrol/shared/http"
+import { envelope, presence } from "../../test/example-host.ts"
+import { newWorld, runHub } from "../../test/running-hub.ts"
+import type { RunningHub, World } from "../../test/running-hub.ts"
+
+let world: World
+let hub: RunningHub
+beforeAll(async () => {
+  world = await newWorld("hosts")
+  hub = await runHub(world)
+})
+afterAll(async () => {
+  await hub.stop()
+  await world.end()
+})
+
+const listed = async (): Promise<HostRow[]> =>
+  pageOf(HostRow).parse(await (await hub.get("/hosts")).json()).rows
+const row = async (id: string) => (await listed()).find(({ provider_id }) => provider_id === id)
+const codeOf = async (reply: Response) => [reply.status, ErrorBody.parse(await reply.json()).code]
+
+const machine = (gpu: string, url: string) =>
+  presence({
+    advertise_url: url,
+    hardware: {
+      ...{ os_family: "linux", os_name: "Debian 12", cpu_model: null, cpu_threads: 8, memory_total_mib: 1 },
+      gpus: [0, 1].map((index) => ({
+        ...{ index, uuid: null, name: `NVIDIA GeForce ${gpu}`, memory_total_mib: null, power_limit_w: null },
+        driver: null,
+      })),
+    },
+  })
+
+describe("the registry", () => {
+  it("takes a host, says how its machine joins, and knows it from then on", async () => {
+    const made = await hub.send("POST", "/hosts", {
+      provider_id: "new",
+      display_name: "New one",
+      tags: ["lab"],
+    })
+    expect(made.status).toBe(201)
+    expect(await made.json()).toMatchObject({
+      ...{ provider_id: "new", display_name: "New one", tags: ["lab"], enabled: true, last_seen_at: null },
+      enrolment: { command: expect.stringContaining("BOO_HOST_ID=new"), creds_file: null },
+    })
+    expect(await codeOf(await hub.send("POST", "/hosts", { provider_id: "new" }))).toEqual([
+      409,
+      "HOST_EXISTS",
+    ])
+    const inFleet = (await hub.fleet()).hosts.find(({ provider_id }) => provider_id === "new")
+    expect(inFleet).toMatchObject({ display_name: "New one", liveness: "reconnecting", last_seen_at: null })
+  })
+
+  it("learns a machine from its first presence, and never writes over what an operator wrote", async () => {
+    const reader = await hub.reader()
+    world.say(envelope("presence", machine("RTX 5090", "http://10.0.0.1:8080"), { host: "box" }))
+    await reader.until(() => reader.host("box")?.gpu_label === "2 x RTX 5090", "its label")
+    expect(await row("box")).toMatchObject({ os: "Debian 12", advertise_url: "http://10.0.0.1:8080" })
+    await hub.send("PATCH", "/hosts/box", { gpu_label: null, display_name: "The box" })
+    world.say(envelope("presence", machine("RTX 3090", "http://10.0.0.2:8080"), { host: "box" }))
+    await expect
+      .poll(async () => (await row("box"))?.advertise_url, { timeout: 5_000 })
+      .toBe("http://10.0.0.2:8080")
+    expect(await row("box")).toMatchObject({ os: "Debian 12", gpu_label: null, display_name: "The box" })
+    expect(reader.host("box")).toMatchObject({ gpu_label: null, display_name: "The box" })
+  })
+
+  it("tells other applications where hosts are, disabled ones as such", async () => {
+    const reader = await hub.reader()
+    world.say(envelope("presence", machine("P104-100", "http://10.0.0.9:8080"), { host: "shop" }))
+    await reader.until(() => reader.host("shop")?.gpu_label === "2 x P104-100", "the host registered")
+    await hub.send("PATCH", "/hosts/shop", { enabled: false })
+    const { rows } = pageOf(Provider).parse(await (await hub.get("/providers")).json())
+    expect(rows.find(({ id }) => id === "shop")).toEqual({
+      ...{ id: "shop", kind: "llama-swap", base_url: "http://10.0.0.9:8080", enabled: false },
+    })
+  })
+
+  it("tells another hub on the same database", async () => {
+    const other = await runHub(world)
+    const reader = await other.reader()
+    await hub.send("POST", "/hosts", { provider_id: "shared" })
+    await reader.until(() => reader.host("shared") !== undefined, "the new host")
+    await hub.send("PATCH", "/hosts/shared", { display_name: "Renamed" })
+    await reader.until(() => reader.host("shared")?.display_name === "Renamed", "its new name")
+    await hub.get("/hosts/shared", { method: "DELETE" })
+    await reader.until(() => reader.host("shared") === undefined, "the host gone")
+    await other.stop()
+    expect(await row("shared")).toBeUndefined()
+  })
+
+  it.each([
+    ["POST", "/hosts", { provider_id: "Not a slug" }, [400, "BAD_REQUEST"]],
+    ["POST", "/hosts", { provider_id: "x", colour: "red" }, [400, "BAD_REQUEST"]],
+    ["PATCH", "/hosts/nowhere", { enabled: false }, [404, "HOST_NOT_FOUND"]],
+    ["PATCH", "/hosts/new", { enabled: "no" }, [400, "BAD_REQUEST"]],
+    ["DELETE", "/hosts/nowhere", {}, [404, "HOST_NOT_FOUND"]],
+  ] as const)("refuses %s %s %j", async (method, path, body, refusal) => {
+    expect(await codeOf(await hub.send(method, path, body))).toEqual(refusal)
+  })
+})
