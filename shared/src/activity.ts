@@ -8,7 +8,8 @@ const label = z.nullable(z.string())
 
 /**
  * What the token counts of a row rest on. `timings`: llama.cpp's own, so the engine's `input_tokens` are the
- * uncached part of the prompt. `usage`: the API's usage object, so they are the whole prompt.
+ * uncached part of the prompt. `usage`: the API's usage object, so they are the whole prompt, but for Anthropic's
+ * `/v1/messages`, whose usage leaves the cache out; `prompt_tokens` and `uncached_tokens` mean the same everywhere.
  */
 export const TokenBasis = z.enum(["timings", "usage", "unknown"])
 export type TokenBasis = z.infer<typeof TokenBasis>

@@ -44,7 +44,7 @@ export interface EngineSink {
   activity(data: ActivityData): Promise<void>
 }
 
-/** The last request row that is known to be safe. `lifeTailed`: the store was followed to this row without a break. */
+/** The last request row that is known to be safe. */
 export interface ActivityCursor {
   swap_epoch: SwapEpoch
   swap_entry_id: number
