@@ -1,0 +1,88 @@
+import { ModelEventRow } from "@boocontrol/shared/models"
+import { instantOf } from "@boocontrol/shared/time"
+import { describe, expect, it } from "vitest"
+import { NOW } from "../../test/examples.ts"
+import { escapeText, rowsOf } from "./timeline-chart.ts"
+import { gapsOf, notesOf, spansOf } from "./timeline.ts"
+
+const event = (secondsAgo: number, state: string, given: Partial<ModelEventRow> = {}) =>
+  ModelEventRow.parse({
+    provider_id: "box",
+    model: "m",
+    state,
+    ts: instantOf(NOW - secondsAgo * 1000),
+    detail: null,
+    ...given,
+  })
+const RANGE = { fromMs: NOW - 600_000, toMs: NOW }
+const bars = (events: ModelEventRow[]) =>
+  spansOf(events, RANGE).map((span) => [
+    span.state,
+    (NOW - span.fromMs) / 1000,
+    (NOW - span.toMs) / 1000,
+    span.open,
+  ])
+
+describe("when a model held the memory", () => {
+  it.each<[string, ModelEventRow[], unknown[]]>([
+    [
+      "loaded and unloaded, in whatever order the rows come",
+      [event(100, "stopped"), event(209, "ready"), event(218, "starting")],
+      [
+        ["starting", 218, 209, false],
+        ["ready", 209, 100, false],
+      ],
+    ],
+    ["still loaded", [event(100, "ready")], [["ready", 100, 0, true]]],
+    [
+      "loaded before the range began",
+      [event(5000, "ready"), event(300, "stopped")],
+      [["ready", 600, 300, false]],
+    ],
+    ["over before the range began", [event(5000, "ready"), event(4000, "stopped")], []],
+    [
+      "failed: a moment",
+      [event(100, "starting"), event(90, "error")],
+      [
+        ["starting", 100, 90, false],
+        ["error", 90, 87.6, false],
+      ],
+    ],
+  ])("%s", (_name, events, expected) => expect(bars(events)).toEqual(expected))
+
+  it("keeps the notes of the host itself out", () => {
+    expect(spansOf([event(10, "ready", { model: "*" })], RANGE)).toEqual([])
+  })
+
+  it("has one row per model that was loaded, in the host's order, gone ones last", () => {
+    const spans = spansOf([event(9, "ready", { model: "gone" }), event(9, "ready", { model: "b" })], RANGE)
+    expect(rowsOf(spans, ["a", "b"])).toEqual(["b", "gone"])
+  })
+})
+
+describe("the notes of a host", () => {
+  const gap = event(20, "gap_suspected", {
+    model: "*",
+    detail: { from: instantOf(NOW - 60_000), to: instantOf(NOW - 20_000), lost: 3 },
+  })
+
+  it("are told in words, and unknown kinds as they are", () => {
+    const notes = notesOf([event(10, "new_kind", { model: "*" }), gap, event(5, "ready")])
+    expect(notes.map(({ text, bad }) => [text, bad])).toEqual([
+      ["new kind", false],
+      ["History may have a gap", true],
+    ])
+    expect(notes[1]?.detail).toMatch(/^\d\d:59:00 to \d\d:59:40, lost: 3$/)
+  })
+
+  it("give the spans in which rows may be missing, where both ends are known", () => {
+    const open = event(20, "gap_suspected", { model: "*", detail: { from: null, to: instantOf(NOW) } })
+    expect(gapsOf([gap, open])).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
+  })
+})
+
+describe("a name in a tooltip", () => {
+  it("is text, never markup", () => {
+    expect(escapeText("<img onerror=x>&")).toBe("&lt;img onerror=x&gt;&amp;")
+  })
+})

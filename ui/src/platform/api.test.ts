@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest"
+import * as z from "zod/mini"
+import { ApiError, createApi } from "./api.ts"
+
+const Reply = z.object({ n: z.number() })
+const answering = (status: number, body: string) => {
+  const asked: [string, RequestInit | undefined][] = []
+  const api = createApi("http://hub/api/control/", (url, init) => {
+    asked.push([typeof url === "string" ? url : "", init])
+    return Promise.resolve(new Response(body, { status }))
+  })
+  return { api, asked }
+}
+
+describe("asking the hub", () => {
+  it("leaves out what was not chosen, and repeats what was chosen twice", async () => {
+    const { api, asked } = answering(200, '{"n":1}')
+    await expect(
+      api.get("activity", Reply, { query: { model: ["a", "b/c"], q: "", cursor: null, limit: 5 } }),
+    ).resolves.toEqual({ n: 1 })
+    expect(asked[0]?.[0]).toBe("http://hub/api/control/activity?model=a&model=b%2Fc&limit=5")
+  })
+
+  it.each([
+    [
+      "the hub's own words",
+      503,
+      '{"error":"Postgres does not answer","code":"DATABASE_DOWN","origin":"hub"}',
+      "DATABASE_DOWN",
+      "Postgres does not answer",
+    ],
+    ["a proxy's page", 502, "<html>", "HTTP", "The hub answered 502"],
+    [
+      "a reply of another version",
+      200,
+      '{"n":"one"}',
+      "REPLY_REJECTED",
+      "The hub's reply to x is not understood here: reload the page",
+    ],
+    [
+      "no JSON at all",
+      200,
+      "oops",
+      "REPLY_REJECTED",
+      "The hub's reply to x is not understood here: reload the page",
+    ],
+  ])("%s becomes an error with a code", async (_name, status, body, code, message) => {
+    const failure = await answering(status, body)
+      .api.get("x", Reply)
+      .catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(ApiError)
+    expect(failure).toMatchObject({ code, message, status })
+  })
+
+  it("says so when nobody answers", async () => {
+    const api = createApi("http://hub/", () => Promise.reject(new TypeError("fetch failed")))
+    await expect(api.put("x", {})).rejects.toMatchObject({ code: "UNREACHABLE", status: null })
+  })
+
+  it("writes JSON", async () => {
+    const { api, asked } = answering(200, "{}")
+    await api.put("models/prefs", { hidden: true })
+    expect(asked[0]?.[1]).toMatchObject({
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"hidden":true}',
+    })
+  })
+})
