@@ -22,7 +22,8 @@ describe("the theme of the charts", () => {
   })
 
   it("gives each model its hue, and begins again after the last", () => {
+    document.documentElement.style.setProperty("--m2", "oklch(0 0 0)")
     const tokens = readTokens()
-    expect([hueAt(tokens, 0), hueAt(tokens, 8)]).toEqual([tokens.m1, tokens.m1])
+    expect([hueAt(tokens, 0), hueAt(tokens, 9)]).toEqual([tokens.m1, tokens.m2])
   })
 })

@@ -46,6 +46,13 @@ describe("the fleet store", () => {
     expect(fleet.askedPref(host.provider_id, "qwen3-8b", "favorite")).toBeNull()
   })
 
+  it("goes on waiting when the host changes in another way", async () => {
+    const { fleet, host, model } = rig()
+    await fleet.askPref(host.provider_id, model, "favorite")
+    fleet.apply(FleetFrame.parse(deltaOf(host, 11, { liveness: "down" })))
+    expect(fleet.askedPref(host.provider_id, "qwen3-8b", "favorite")).toBe(true)
+  })
+
   it("asks once while it waits", async () => {
     const { fleet, host, model, api } = rig()
     await Promise.all([

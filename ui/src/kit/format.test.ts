@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { ago, contextLength, count, decimal, duration, gib, left, plural } from "./format.ts"
+import { ago, clockTime, contextLength, count, decimal, duration, gib, left, plural } from "./format.ts"
 
 const S = 1000
 const M = 60 * S
@@ -10,7 +10,10 @@ describe("how figures are written", () => {
   it.each([
     [null, "–"],
     [0, "0"],
+    [999, "999"],
     [1204, "1,204"],
+    [2_135_165, "2,135,165"],
+    [-1204.4, "-1,204"],
   ])("count %j is %s", (value, text) => expect(count(value)).toBe(text))
 
   it.each([
@@ -48,6 +51,10 @@ describe("how figures are written", () => {
     [47 * H, "47 h ago"],
     [30 * D, "30 days ago"],
   ])("%i ms ago is %s", (ms, text) => expect(ago(ms)).toBe(text))
+
+  it("a time of day is of this machine's zone, to the second", () => {
+    expect(clockTime(new Date(2026, 10, 22, 8, 2, 5).getTime())).toBe("08:02:05")
+  })
 
   it("a context is in thousands of tokens", () => {
     expect([contextLength(65_536), contextLength(512), contextLength(null)]).toEqual(["64k", "512", null])

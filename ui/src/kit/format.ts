@@ -1,20 +1,21 @@
 /** How numbers and times are written, everywhere the same. Unknown is a dash. */
 export const DASH = "–"
 
-const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
-const tenths = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
-const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
-const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
-const dayTime = new Intl.DateTimeFormat("en-GB", {
-  day: "2-digit",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
-})
-const fullTime = new Intl.DateTimeFormat("en-GB", {
-  dateStyle: "medium",
-  timeStyle: "long",
-})
+// The browser's own formatters take tens of milliseconds to make on a slow machine, before anything is painted:
+// plain figures and times of day are written by hand, and only whole dates wait for them.
+let dates: { readonly short: Intl.DateTimeFormat; readonly full: Intl.DateTimeFormat } | null = null
+function dateFormats(): NonNullable<typeof dates> {
+  dates ??= {
+    short: new Intl.DateTimeFormat("en-GB", {
+      day: "2-digit",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+    }),
+    full: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" }),
+  }
+  return dates
+}
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -22,13 +23,13 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 export function count(value: number | null): string {
-  return value === null ? DASH : whole.format(value)
+  return value === null ? DASH : grouped(value.toFixed(0))
 }
 
 /** One digit after the point; from a thousand on none, since it no longer says anything. */
 export function decimal(value: number | null): string {
   if (value === null) return DASH
-  return Math.abs(value) >= 1000 ? whole.format(value) : tenths.format(value)
+  return Math.abs(value) >= 1000 ? grouped(value.toFixed(0)) : value.toFixed(1)
 }
 
 export function gib(mib: number | null): string {
@@ -36,7 +37,7 @@ export function gib(mib: number | null): string {
 }
 
 export function percent(value: number | null): string {
-  return value === null ? DASH : `${whole.format(value)} %`
+  return value === null ? DASH : `${grouped(value.toFixed(0))} %`
 }
 
 /** `820 ms`, `6.2 s`, `2m 14s`, `3h 05m`, `2d 4h`. */
@@ -66,20 +67,21 @@ export function ago(ms: number): string {
 }
 
 export function clockTime(epochMs: number): string {
-  return timeOfDay.format(epochMs)
+  return `${clockMinute(epochMs)}:${two(new Date(epochMs).getSeconds())}`
 }
 
 export function clockMinute(epochMs: number): string {
-  return hourMinute.format(epochMs)
+  const at = new Date(epochMs)
+  return `${two(at.getHours())}:${two(at.getMinutes())}`
 }
 
 /** Time of day; with its date where it was not within the last 20 hours. */
 export function since(epochMs: number, nowMs: number): string {
-  return nowMs - epochMs < 20 * HOUR ? hourMinute.format(epochMs) : dayTime.format(epochMs)
+  return nowMs - epochMs < 20 * HOUR ? clockMinute(epochMs) : dateFormats().short.format(epochMs)
 }
 
 export function fullDate(epochMs: number): string {
-  return fullTime.format(epochMs)
+  return dateFormats().full.format(epochMs)
 }
 
 /** `64k` for 65,536 tokens. */
@@ -89,9 +91,17 @@ export function contextLength(tokens: number | null): string | null {
 }
 
 export function plural(number: number, one: string, many = `${one}s`): string {
-  return `${whole.format(number)} ${number === 1 ? one : many}`
+  return `${grouped(number.toFixed(0))} ${number === 1 ? one : many}`
 }
 
 function withRest(whole: string, rest: number, unit: string): string {
   return rest === 0 ? whole : `${whole} ${String(rest).padStart(2, "0")}${unit}`
+}
+
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+$)/g, ",")
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0")
 }
