@@ -124,12 +124,13 @@ export function createSidecar({
     return { engine, telemetry }
   }
 
-  let lastStatus: EngineStatus["liveness"] | null = null
+  let lastStatus: EngineStatus | null = null
   const sink: EngineSink = {
     status(status) {
-      if (status.liveness === "connected" && lastStatus !== "connected") void askHardware()
-      lastStatus = status.liveness
-      changed()
+      const before = lastStatus
+      lastStatus = status
+      if (status.liveness === "connected" && before?.liveness !== "connected") void askHardware()
+      if (before === null || isNews(before, status)) changed()
     },
     models: (data) => void publishing.durable("models", data).catch(() => undefined),
     inflight(data) {
@@ -233,6 +234,16 @@ export function createSidecar({
   }
 
   return { start, stop: () => (stopping ??= stop()) }
+}
+
+/** When it was last seen goes out with the next presence; everything else at once. */
+function isNews(before: EngineStatus, now: EngineStatus): boolean {
+  return (
+    before.liveness !== now.liveness ||
+    before.version !== now.version ||
+    before.era !== now.era ||
+    before.problem?.message !== now.problem?.message
+  )
 }
 
 const NOT_STARTED: EngineStatus = {

@@ -133,6 +133,7 @@ export function natsLink(options: NatsLinkOptions): NatsLink {
         await nats.close().catch(() => undefined)
       }
       await running
+      problem = "stopped"
     },
     connected: () => up,
     problem: () => problem,
