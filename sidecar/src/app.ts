@@ -188,7 +188,7 @@ export function createSidecar({
 
   function beat(): void {
     publishing.announce()
-    // Who joined late, or missed one, sees what is in flight; nobody needs to be told again that nothing is.
+    // Who joined late or missed one sees what is in flight, also that nothing is.
     if (inflight) publishing.core("inflight", inflight)
     if (beats % STATUS_EVERY === 0) saveStatus()
     beats += 1
