@@ -119,7 +119,9 @@ try {
   const startedAt = performance.now()
   let factsAtWarm = 0
   for (let tick = 1; tick <= seconds; tick += 1) {
-    await new Promise((resolve) => setTimeout(resolve, startedAt + tick * 1_000 - performance.now()))
+    await new Promise((resolve) =>
+      setTimeout(resolve, Math.max(0, startedAt + tick * 1_000 - performance.now())),
+    )
     if (exporter) await scrape(exporter.url)
     const atS = (performance.now() - startedAt) / 1_000
     for (const one of watched) one.readings.push(read(one.pid, atS))

@@ -87,7 +87,8 @@ export function createSidecar({
       if (inflight) publishing.core("inflight", inflight)
     },
   })
-  const resume = resumeAsk({ ...identity, clock, link })
+  const ending = new AbortController()
+  const resume = resumeAsk({ ...identity, clock, link, signal: ending.signal })
 
   interface Parts {
     engine: LlamaSwapConnector
@@ -100,7 +101,10 @@ export function createSidecar({
       nvidiaSmi: config.nvidiaSmi,
       ...{ clock, log, shelf: folder },
       power: cardPower(),
-      facts: facts({ nvidiaSmi: config.nvidiaSmi, clock, folder: folder.path, environment }),
+      facts: facts({
+        ...{ clock, environment, nvidiaSmi: config.nvidiaSmi },
+        ...{ folder: folder.path, signal: ending.signal },
+      }),
       engine: { samples: (after) => engine.samples(after) },
       askHub: async () => (await resume.ask())?.sample_ts ?? null,
       perf: (data) => publishing.durable("perf", data),
@@ -225,6 +229,7 @@ export function createSidecar({
   }
 
   async function stop(): Promise<void> {
+    ending.abort()
     cancelPresence()
     cancelAnnounce?.()
     await Promise.all([parts?.engine.stop(), parts?.telemetry.stop()])

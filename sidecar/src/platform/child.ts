@@ -55,13 +55,15 @@ export interface RunOptions extends ChildOptions {
   clock: Clock
   timeoutMs: number
   maxChars?: number
+  /** Ends it early. */
+  signal?: AbortSignal
 }
 
 export type ChildOutput = ChildEnd & { stdout: string; timedOut: boolean }
 
 /** Runs a program to its end, at most `timeoutMs`. Never rejects. */
 export async function runProgram(command: readonly string[], options: RunOptions): Promise<ChildOutput> {
-  const { clock, timeoutMs, maxChars = 1_000_000 } = options
+  const { clock, timeoutMs, maxChars = 1_000_000, signal } = options
   const child = start(command, options)
   let stdout = ""
   let timedOut = false
@@ -73,7 +75,11 @@ export async function runProgram(command: readonly string[], options: RunOptions
     timedOut = true
     end(child, options)
   }, timeoutMs)
+  const stop = () => end(child, options)
+  signal?.addEventListener("abort", stop)
+  if (signal?.aborted) stop()
   const ended = await endOf(child)
+  signal?.removeEventListener("abort", stop)
   cancel()
   return { ...ended, stdout, timedOut }
 }

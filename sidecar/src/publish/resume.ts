@@ -16,16 +16,14 @@ export interface ResumeOptions {
   clock: Clock
   link: NatsLink
   tries?: number
+  /** Ends the asking: nobody waits for the answer any more. */
+  signal?: AbortSignal
 }
 
 /** Asks the hub what it has of this host. Null where no hub answers, so that the caller can go on without it. */
-export function resumeAsk({
-  host,
-  instance,
-  clock,
-  link,
-  tries = GIVE_UP_AFTER_TRIES,
-}: ResumeOptions): ResumeAsk {
+export function resumeAsk(options: ResumeOptions): ResumeAsk {
+  const { host, instance, clock, link, tries = GIVE_UP_AFTER_TRIES, signal } = options
+
   async function once(): Promise<ResumeReply | null> {
     const reply = await link.request(
       subjects.askResume(host),
@@ -43,8 +41,8 @@ export function resumeAsk({
   async function ask(): Promise<ResumeReply | null> {
     for (let left = tries; ; left -= 1) {
       const reply = await once()
-      if (reply !== null || left <= 1) return reply
-      await clock.sleep(BETWEEN_TRIES_MS)
+      if (reply !== null || left <= 1 || signal?.aborted) return reply
+      await clock.sleep(BETWEEN_TRIES_MS, signal)
     }
   }
 

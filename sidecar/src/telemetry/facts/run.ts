@@ -16,10 +16,12 @@ export interface FactsOptions {
   clock: Clock
   /** Where a small file of ours may lie. */
   folder: string
+  /** Ends a question that is under way. */
+  signal?: AbortSignal
   environment(changes: Readonly<Record<string, string>>): NodeJS.ProcessEnv
 }
 
-export function facts({ nvidiaSmi, clock, folder, environment }: FactsOptions): Facts {
+export function facts({ nvidiaSmi, clock, folder, signal, environment }: FactsOptions): Facts {
   const path = environment({})["PATH"] ?? ""
   let searchPath: string | null = null
 
@@ -33,6 +35,7 @@ export function facts({ nvidiaSmi, clock, folder, environment }: FactsOptions): 
           clock,
           timeoutMs: FACTS_TIMEOUT_MS + 1_000,
           group: true,
+          ...(signal ? { signal } : {}),
           env: environment({ PATH: searchPath ?? path, NODE_COMPILE_CACHE: join(folder, "cache") }),
         })
         if (output.timedOut)

@@ -88,6 +88,7 @@ export function gpuReader(options: GpuReaderOptions): GpuReader {
       if (power.allSuspended()) await sleepUntilAwake()
       if (signal.aborted) break
       const found: Field[] | string = fields ?? (await probe())
+      if (signal.aborted) break
       if (typeof found === "string") {
         setFeed("unavailable", found)
         await clock.sleep(RETRY_UNAVAILABLE_MS, signal)
@@ -111,7 +112,11 @@ export function gpuReader(options: GpuReaderOptions): GpuReader {
 
   /** The fields this driver knows, or why there are none. */
   async function probe(): Promise<Field[] | string> {
-    const help = await runProgram([program, "--help-query-gpu"], { clock, timeoutMs: HELP_TIMEOUT_MS })
+    const help = await runProgram([program, "--help-query-gpu"], {
+      clock,
+      signal,
+      timeoutMs: HELP_TIMEOUT_MS,
+    })
     if (help.error !== null)
       return help.error === "ENOENT" ? `${program} is not there` : `${program} cannot be run: ${help.error}`
     if (help.timedOut) return `${program} --help-query-gpu did not end within ${HELP_TIMEOUT_MS / 1000} s`
