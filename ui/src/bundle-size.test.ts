@@ -27,7 +27,7 @@ describe("the built cockpit", () => {
   })
 
   it("starts from at most 75 KB, gzipped, without fonts", () => {
-    expect(sizes.entry.map(({ name }) => name)).toContain("theme-boot.js")
+    expect(sizes.entry.map(({ name }) => name)).toContain("boot.js")
     expect(sizes.entry.length).toBeGreaterThanOrEqual(4)
     expect(sizes.entryGzipBytes).toBeLessThanOrEqual(ENTRY_LIMIT_BYTES)
   })

@@ -198,14 +198,39 @@ function topicsKey(topics: readonly Topic[]): string {
   return [...new Set(topics)].sort().join(" ")
 }
 
+declare global {
+  interface Window {
+    /** Opened by public/boot.js before this code was here, with what it has received since. */
+    booEarlySocket?:
+      { readonly socket: WebSocket; readonly received: unknown[]; readonly release: () => void } | undefined
+  }
+}
+
+/** The first call takes over the socket that was opened while the page loaded, if it is still good. */
 export function openWebSocket(url: string): SocketDeps["open"] {
   return (events) => {
-    const socket = new WebSocket(url)
-    socket.addEventListener("open", events.opened)
-    socket.addEventListener("message", ({ data }) => events.received(typeof data === "string" ? data : ""))
+    const early = window.booEarlySocket
+    window.booEarlySocket = undefined
+    const usable = early && early.socket.readyState <= WebSocket.OPEN ? early : null
+    const socket = usable?.socket ?? new WebSocket(url)
+    usable?.release()
+    socket.addEventListener("message", ({ data }) => events.received(textOf(data)))
     socket.addEventListener("close", events.closed)
+    if (socket.readyState === WebSocket.OPEN) {
+      // Not within this call: whoever opens does not hold the wire yet.
+      queueMicrotask(() => {
+        events.opened()
+        for (const data of usable?.received ?? []) events.received(textOf(data))
+      })
+    } else {
+      socket.addEventListener("open", events.opened)
+    }
     return { send: (text) => socket.send(text), close: () => socket.close() }
   }
+}
+
+function textOf(data: unknown): string {
+  return typeof data === "string" ? data : ""
 }
 
 export const SOCKET: InjectionKey<Socket> = Symbol("socket")

@@ -12,7 +12,7 @@ export interface Theme {
   readonly choose: (choice: ThemeChoice) => void
 }
 
-// The same key is read by theme-boot.js before the first paint.
+// The same key is read by public/boot.js before the first paint.
 const STORAGE_KEY = "boocontrol.theme"
 
 export function createTheme(): Theme {
