@@ -171,6 +171,18 @@ describe("the bundled sidecar", () => {
   }, 40_000)
 })
 
+describe("a host without nvidia-smi", () => {
+  it("shows the GPUs as llama-swap samples them, and says why", async () => {
+    const { env, newest } = await world()
+    start({ env: { ...env, NVIDIA_SMI: "/nowhere/nvidia-smi" } })
+    await vi.waitFor(() => expect(newest("live")?.data.sample.source).toBe("llama-swap"), 30_000)
+    expect(newest("live")?.data.sample.gpu).toHaveLength(2)
+    await vi.waitFor(() => expect(newest("presence")?.data.gpu_feed.source).toBe("llama-swap"), 10_000)
+    expect(newest("presence")?.data.gpu_feed).toMatchObject({ state: "streaming" })
+    expect(newest("presence")?.data.gpu_feed.reason).toContain("is not there")
+  }, 60_000)
+})
+
 describe("the command line", () => {
   it("names every bad setting and ends with 2", async () => {
     const env = { BOO_HOST_ID: "NOT OK", BOO_SPOOL_MAX_MB: "-1" }
