@@ -23,6 +23,12 @@ export function sampleKey({ provider_id, ts }: { provider_id: HostId; ts: Instan
   return `${provider_id} ${ts}`
 }
 
+/** By host, then time: the order of the table's key. */
+export function bySampleKey(a: IncomingSample, b: IncomingSample): number {
+  if (a.provider_id !== b.provider_id) return a.provider_id < b.provider_id ? -1 : 1
+  return a.ts === b.ts ? 0 : a.ts < b.ts ? -1 : 1
+}
+
 /** One millisecond on: another sample of that very time was there first. */
 export function nudged(sample: IncomingSample): IncomingSample {
   return { ...sample, ts: instantOf(epochMsOf(sample.ts) + 1) }

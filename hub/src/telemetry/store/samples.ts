@@ -1,8 +1,9 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
+import type { PendingQuery, Row } from "postgres"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
-import { firstOfEachTime, nudged, sampleKey } from "../core/fold.ts"
+import { bySampleKey, firstOfEachTime, nudged, sampleKey } from "../core/fold.ts"
 import type { IncomingSample } from "../core/fold.ts"
 import { ROLLUPS } from "../core/tiers.ts"
 import { markBuckets } from "./marks.ts"
@@ -25,13 +26,15 @@ export async function storeSamples(
   return await sql.begin(async (tx) => {
     const stored: StoredSamples = { added: 0, nudged: 0 }
     const touched: { provider_id: HostId; ts: Instant }[] = []
-    let pending = [...samples]
+    // In one order everywhere, so that two batches that bring the same samples cannot wait for each other.
+    let pending = samples.toSorted(bySampleKey)
     for (let round = 0; pending.length > 0 && round <= MAX_NUDGES; round++) {
       const { first, others } = firstOfEachTime(pending)
       const added = await insertNew(tx, first)
       touched.push(...added)
       stored.added += added.length
       if (round > 0) stored.nudged += added.length
+      if (added.length === pending.length) break
       const addedKeys = new Set(added.map(sampleKey))
       const refused = first.filter((sample) => !addedKeys.has(sampleKey(sample)))
       pending = (await notRepeats(tx, [...refused, ...others])).map(nudged)
@@ -42,9 +45,6 @@ export async function storeSamples(
   })
 }
 
-const RECORD =
-  "provider_id text, ts timestamptz, gpu jsonb, sys jsonb, source text, backfilled boolean, boot uuid, seq bigint"
-
 async function insertNew(
   tx: TransactionSql,
   samples: readonly IncomingSample[],
@@ -52,10 +52,38 @@ async function insertNew(
   if (samples.length === 0) return []
   return await tx<{ provider_id: HostId; ts: Instant }[]>`
     insert into control_perf_samples (provider_id, ts, gpu, sys, source, backfilled, boot, seq)
-    select provider_id, ts, gpu, sys, source, backfilled, boot, seq
-    from json_to_recordset(${tx.json(samples)}::json) as r(${tx.unsafe(RECORD)})
+    select provider_id, ts, gpu, sys, source, backfilled, boot, seq from ${recordset(tx, samples)}
     on conflict (provider_id, ts) do nothing
     returning provider_id, ts`
+}
+
+/**
+ * Samples as a table: one parameter per column, one line per sample. JSON has no line ends of its own, so nothing is
+ * escaped on the way and Postgres reads each document once. That makes it as fast as COPY; a JSON list of all of
+ * them, which is read twice, takes more than twice as long.
+ */
+function recordset(tx: TransactionSql, samples: readonly IncomingSample[]): PendingQuery<Row[]> {
+  const lines = (read: (sample: IncomingSample) => string | number | boolean): string =>
+    samples.map(read).join("\n")
+  const newline = tx`chr(10)`
+  return tx`(
+    select n::integer, provider_id, ts::timestamptz, gpu::jsonb, sys::jsonb, source, backfilled::boolean, boot::uuid,
+      seq::bigint
+    from unnest(
+      string_to_array(${lines((sample) => sample.provider_id)}, ${newline}),
+      string_to_array(${lines((sample) => sample.ts)}, ${newline}),
+      string_to_array(${lines((sample) => jsonOf(sample.gpu))}, ${newline}, ''),
+      string_to_array(${lines((sample) => jsonOf(sample.sys))}, ${newline}, ''),
+      string_to_array(${lines((sample) => sample.source)}, ${newline}),
+      string_to_array(${lines((sample) => sample.backfilled)}, ${newline}),
+      string_to_array(${lines((sample) => sample.boot)}, ${newline}),
+      string_to_array(${lines((sample) => sample.seq)}, ${newline})
+    ) with ordinality as line(provider_id, ts, gpu, sys, source, backfilled, boot, seq, n)) r`
+}
+
+/** An empty line is NULL, which is not the same as JSON's null. */
+function jsonOf(readings: IncomingSample["gpu"] | IncomingSample["sys"]): string {
+  return readings === null ? "" : JSON.stringify(readings)
 }
 
 /**
@@ -64,16 +92,14 @@ async function insertNew(
  */
 async function notRepeats(tx: TransactionSql, samples: readonly IncomingSample[]): Promise<IncomingSample[]> {
   if (samples.length === 0) return []
-  const numbered = samples.map((sample, n) => ({ ...sample, n }))
   const rows = await tx<{ n: number }[]>`
-    select r.n
-    from json_to_recordset(${tx.json(numbered)}::json) as r(n integer, ${tx.unsafe(RECORD)})
+    select r.n from ${recordset(tx, samples)}
     join control_perf_samples s on s.provider_id = r.provider_id and s.ts = r.ts
     where (s.boot, s.seq) is distinct from (r.boot, r.seq)
       and not (r.source = 'llama-swap' and s.source = r.source
         and s.gpu is not distinct from r.gpu and s.sys is not distinct from r.sys)
     order by r.n`
-  return rows.flatMap(({ n }) => samples[n] ?? [])
+  return rows.flatMap(({ n }) => samples[n - 1] ?? [])
 }
 
 export async function newestSampleTs(sql: Sql, host: HostId): Promise<Instant | null> {
