@@ -197,6 +197,20 @@ describe("the listener", () => {
     })
   })
 
+  it("tells the ledger of every row, those of earlier lives too, with the store it stood in", async () => {
+    const told: string[] = []
+    const simulated = await startSimulatedHost(
+      { host_id: "ledger", models: [{ id: "m" }] },
+      { ledger: ({ store, row }) => void told.push(`${store}:${row.id}`) },
+    )
+    simulated.control.addRow()
+    await simulated.control.restart()
+    simulated.control.addRow()
+    simulated.control.addRow()
+    await simulated.stop()
+    expect(told).toEqual(["0:1", "1:1", "1:2"])
+  })
+
   it("gives the ids of a new process after a restart", async () => {
     const host = await start()
     host.control.addRow()

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "./clock.ts"
 import { createControl, type Control } from "./control.ts"
 import { handleControl, isControlPath } from "./control-http.ts"
+import type { LedgerEntry } from "./engine/activity.ts"
 import { createEngine } from "./engine/engine.ts"
 import { createHostGpus } from "./gpu/host-gpus.ts"
 import { createNvidiaSmiFiles, type Misbehaviour } from "./gpu/nvidia-smi.ts"
@@ -35,16 +36,18 @@ export interface SimulatedHostOptions {
   clock?: Clock
   /** 0 = any free port. */
   port?: number
+  /** Told of every request row the moment it is written, those of lost lives included. */
+  ledger?: (entry: LedgerEntry) => void
 }
 
 /** One host: llama-swap, the model servers behind it, its cards, and the clients that keep it busy. */
 export async function startSimulatedHost(
   input: HostScenarioInput,
-  { clock = systemClock, port = 0 }: SimulatedHostOptions = {},
+  { clock = systemClock, port = 0, ledger }: SimulatedHostOptions = {},
 ): Promise<SimulatedHost> {
   const scenario = HostScenario.parse(input)
   const random = createRandom(scenario.seed ?? scenario.host_id)
-  const engine = createEngine({ scenario, clock, random })
+  const engine = createEngine({ scenario, clock, random, ledger })
   const streams = createEventStreams(engine)
   const gpus = createHostGpus({ scenario, clock, random, processes: engine.processes })
   const files = createNvidiaSmiFiles(scenario.host_id)

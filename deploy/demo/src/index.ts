@@ -2,6 +2,7 @@
 export { type Clock, createVirtualClock, systemClock, type VirtualClock } from "./clock.ts"
 export type { Control, RowOddities } from "./control.ts"
 export { CONTROL_VERBS } from "./control-http.ts"
+export type { LedgerEntry } from "./engine/activity.ts"
 export type { SimulatedAnswer, SimulatedRequest } from "./engine/client.ts"
 export { fleetOf, scenarioFile } from "./fleet.ts"
 export { type SimulatedHost, type SimulatedHostOptions, startSimulatedHost } from "./host.ts"

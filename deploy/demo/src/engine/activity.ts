@@ -40,14 +40,27 @@ export interface ActivityStore {
   clear(): void
 }
 
-/** `keep` newest rows; null = a store on disk, which is never pruned. */
-export function createActivityStore(options: { firstId: number; keep: number | null }): ActivityStore {
+/** A row as it was written, and the store it stood in, counted from 0: what a proof compares history with. */
+export interface LedgerEntry {
+  store: number
+  row: ActivityRow
+}
+
+export interface ActivityStoreOptions {
+  firstId: number
+  /** Newest rows that are kept; null = a store on disk, which is never pruned. */
+  keep: number | null
+  onAdd?: (row: ActivityRow) => void
+}
+
+export function createActivityStore(options: ActivityStoreOptions): ActivityStore {
   let rows: ActivityRow[] = []
   let nextId = options.firstId
   return {
     add(row) {
       const stored = { id: nextId++, ...row }
       rows.push(stored)
+      options.onAdd?.(stored)
       if (options.keep !== null && rows.length > options.keep) rows.splice(0, rows.length - options.keep)
       return stored
     },

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts"
 import type { Random } from "../random.ts"
 import { type Edition, editionOf, type HostScenario } from "../scenario.ts"
-import { type ActivityStore, createActivityStore } from "./activity.ts"
+import { type ActivityStore, createActivityStore, type LedgerEntry } from "./activity.ts"
 import { type CaptureStore, createCaptureStore } from "./captures.ts"
 import { type Bus, createBus } from "./events.ts"
 import { hardwareOf } from "./hardware.ts"
@@ -49,8 +49,15 @@ export interface Engine {
   stop(): void
 }
 
-export function createEngine(parts: { scenario: HostScenario; clock: Clock; random: Random }): Engine {
-  const { scenario, clock, random } = parts
+export interface EngineParts {
+  scenario: HostScenario
+  clock: Clock
+  random: Random
+  /** Told of every row the moment it is written, whatever becomes of its store. */
+  ledger?: ((entry: LedgerEntry) => void) | undefined
+}
+
+export function createEngine({ scenario, clock, random, ledger }: EngineParts): Engine {
   const edition = editionOf(scenario.version)
   const bus = createBus()
   const logs = { proxy: createLogMonitor(), upstream: createLogMonitor(), mux: createLogMonitor() }
@@ -65,6 +72,7 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
   const scheduler = createScheduler(processes, scenario.groups)
   const listing = createListing(scenario, edition, processes)
   const timers: (() => void)[] = []
+  let stores = 0
   let activity = newStore()
   let bootedAt = clock.now()
   let life = 0
@@ -83,10 +91,12 @@ export function createEngine(parts: { scenario: HostScenario; clock: Clock; rand
   }
 
   function newStore() {
-    if (edition.old) return createActivityStore({ firstId: 0, keep: scenario.metrics_max_in_memory })
+    const store = stores++
+    const onDisk = !edition.old && scenario.persistent_store
     return createActivityStore({
-      firstId: 1,
-      keep: scenario.persistent_store ? null : scenario.metrics_max_in_memory,
+      firstId: edition.old ? 0 : 1,
+      keep: onDisk ? null : scenario.metrics_max_in_memory,
+      onAdd: (row) => ledger?.({ store, row: { ...row } }),
     })
   }
 
