@@ -107,7 +107,7 @@ export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): H
 
 function tellsMore(row: HostRow, facts: HostFacts): boolean {
   return (
-    (row.os === null && facts.os !== null) ||
+    (facts.os !== null && row.os !== facts.os) ||
     (row.gpu_label === null && facts.gpuLabel !== null) ||
     row.simulated !== facts.simulated ||
     (facts.advertiseUrl !== null && row.advertise_url !== facts.advertiseUrl)

@@ -47,14 +47,17 @@ export function hostsStore(sql: Sql) {
       if (rows.length > 0) await announce(provider_id)
       return one(rows)
     },
-    /** Registers a host that spoke, and fills what nobody filled yet. An operator's edits stand, also an emptied label. */
+    /**
+     * Registers a host that spoke, and fills what nobody filled yet. An operator's edits stand, also an emptied label.
+     * The system follows the host: what its engine knows of the machine is heard after the first presence.
+     */
     async ensure(id: HostId, facts: HostFacts | null): Promise<HostRow> {
       const { os = null, gpuLabel = null, simulated = false, advertiseUrl = null } = facts ?? {}
       const rows = await sql`
         insert into control_hosts as h (provider_id, display_name, os, gpu_label, simulated, advertise_url)
         values (${id}, ${id}, ${os}, ${gpuLabel}, ${simulated}, ${advertiseUrl})
         on conflict (provider_id) do update set
-          os = case when 'os' = any(h.edited_fields) then h.os else coalesce(h.os, excluded.os) end,
+          os = case when 'os' = any(h.edited_fields) then h.os else coalesce(excluded.os, h.os) end,
           gpu_label = case when 'gpu_label' = any(h.edited_fields) then h.gpu_label
                            else coalesce(h.gpu_label, excluded.gpu_label) end,
           simulated = case when ${facts !== null} then excluded.simulated else h.simulated end,

@@ -5,6 +5,9 @@ import type { Clock } from "../platform/clock.ts"
 /** Readings come once a second: the one after a load is complete only some time later. */
 const SETTLE_MS = 2_500
 
+/** Looks for the moment between two models: often enough to see each reading. */
+const LOOK_MS = 500
+
 export interface VramWatch {
   onState(model: string, state: ModelState): void
   /** Rise of memory in use over the load of each loaded model, MiB. */
@@ -13,8 +16,9 @@ export interface VramWatch {
 }
 
 /**
- * Measures what a load took: memory in use before it and after it. Believed only if no other model changed its state
- * between, for then the difference would be somebody else's too.
+ * Measures what a load took: the least memory in use since it began, and what is in use after it. The least, because at
+ * the beginning of a swap the newest reading still holds the model that just left. Believed only if no other model
+ * changed its state between, for then the difference would be somebody else's too.
  */
 export function createVramWatch(options: {
   gpuMemory: GpuMemory
@@ -22,7 +26,7 @@ export function createVramWatch(options: {
   onChange: () => void
 }): VramWatch {
   const deltas = new Map<string, number>()
-  let load: { model: string; beforeMib: number } | null = null
+  let load: { model: string; lowestMib: number } | null = null
   let cancel: (() => void) | null = null
 
   function abandon(): void {
@@ -31,24 +35,32 @@ export function createVramWatch(options: {
     cancel = null
   }
 
-  function measure(model: string, beforeMib: number): void {
+  function look(): void {
+    const usedMib = options.gpuMemory.usedMib()
+    if (load && usedMib !== null) load.lowestMib = Math.min(load.lowestMib, usedMib)
+    cancel = options.clock.setTimeout(look, LOOK_MS)
+  }
+
+  function measure({ model, lowestMib }: { model: string; lowestMib: number }): void {
+    cancel?.()
     cancel = options.clock.setTimeout(() => {
       abandon()
       const after = options.gpuMemory.usedMib()
-      if (after === null || after <= beforeMib) return
-      deltas.set(model, Math.round(after - beforeMib))
+      if (after === null || after <= lowestMib) return
+      deltas.set(model, Math.round(after - lowestMib))
       options.onChange()
     }, SETTLE_MS)
   }
 
   return {
     onState(model, state) {
-      const current = load
-      if (state === "ready" && current?.model === model) return measure(model, current.beforeMib)
+      if (state === "ready" && load?.model === model) return measure(load)
       abandon()
       if (state === "stopped" || state === "error") deltas.delete(model)
-      const beforeMib = state === "starting" ? options.gpuMemory.usedMib() : null
-      if (beforeMib !== null) load = { model, beforeMib }
+      const usedMib = state === "starting" ? options.gpuMemory.usedMib() : null
+      if (usedMib === null) return
+      load = { model, lowestMib: usedMib }
+      look()
     },
     deltas: () => deltas,
     stop: abandon,
