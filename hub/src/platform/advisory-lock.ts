@@ -1,11 +1,11 @@
 import * as z from "zod/mini"
-import type { ReservedSql } from "postgres"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
+import { ownSession } from "./postgres.ts"
 import type { Sql } from "./postgres.ts"
 
 export interface AdvisoryLock {
-  /** Whether this process is the one. May be late by one check when the connection breaks. */
+  /** Whether this process is the one. May be late by one check when the connection breaks without a word. */
   isHeld(): boolean
   start(): void
   stop(): Promise<void>
@@ -20,49 +20,34 @@ export interface AdvisoryLockOptions {
 
 const CHECK_EVERY_MS = 5_000
 
-const Pid = z.tuple([z.object({ pid: z.int(), held: z.optional(z.boolean()) })])
+const Session = z.tuple([z.object({ pid: z.int(), held: z.boolean() })])
 
 /**
  * Makes one of several hubs the one that does something. The lock belongs to a session of Postgres, so it is held on
  * a connection of its own and is free as soon as that is gone.
  */
 export function advisoryLock({ sql, key, clock, log }: AdvisoryLockOptions): AdvisoryLock {
-  let held: { connection: ReservedSql; pid: number } | null = null
+  let connection: Sql | null = null
+  // Session that has the lock; null: none of ours has.
+  let heldBy: number | null = null
   let end: (() => void) | null = null
   let checking: Promise<void> | null = null
 
   const check = async (): Promise<void> => {
     try {
-      if (held) await confirm(held)
-      else await acquire()
+      connection ??= ownSession(sql)
+      // The library reconnects by itself: another session means that the lock went with the old one. Of a session
+      // that holds it already it is not asked for again: each time would have to be given back.
+      const [{ pid, held }] = Session.parse([
+        ...(await connection`
+          select pg_backend_pid() as pid,
+            case when pg_backend_pid() = ${heldBy ?? 0} then true else pg_try_advisory_lock(${key}) end as held`),
+      ])
+      heldBy = held ? pid : null
     } catch (error) {
-      lose()
+      heldBy = null
       log.debug({ err: error, key }, "the advisory lock could not be checked")
     }
-  }
-
-  const acquire = async (): Promise<void> => {
-    const connection = await sql.reserve()
-    try {
-      const rows = await connection`select pg_backend_pid() as pid, pg_try_advisory_lock(${key}) as held`
-      const [{ pid, held: isOurs = false }] = Pid.parse([...rows])
-      if (isOurs) held = { connection, pid }
-      else connection.release()
-    } catch (error) {
-      connection.release()
-      throw error
-    }
-  }
-
-  // The library reconnects by itself: another session means that the lock went with the old one.
-  const confirm = async ({ connection, pid }: NonNullable<typeof held>): Promise<void> => {
-    const [{ pid: now }] = Pid.parse([...(await connection`select pg_backend_pid() as pid`)])
-    if (now !== pid) lose()
-  }
-
-  const lose = (): void => {
-    held?.connection.release()
-    held = null
   }
 
   const round = (): void => {
@@ -70,7 +55,7 @@ export function advisoryLock({ sql, key, clock, log }: AdvisoryLockOptions): Adv
   }
 
   return {
-    isHeld: () => held !== null,
+    isHeld: () => heldBy !== null,
     start() {
       if (end) return
       end = clock.every(CHECK_EVERY_MS, round)
@@ -80,11 +65,11 @@ export function advisoryLock({ sql, key, clock, log }: AdvisoryLockOptions): Adv
       end?.()
       end = null
       await checking
-      if (!held) return
-      const { connection } = held
-      held = null
-      await connection`select pg_advisory_unlock(${key})`.catch(() => undefined)
-      connection.release()
+      const ending = connection
+      connection = null
+      heldBy = null
+      // The lock goes with its session.
+      await ending?.end({ timeout: 1 })
     },
   }
 }

@@ -4,7 +4,7 @@ import { expect, inject, it, onTestFinished, vi } from "vitest"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { systemClock } from "./clock.ts"
 import { silentLog } from "./log.ts"
-import { connectPostgres, instantOfPostgres, isAboutData, sqlStateOf } from "./postgres.ts"
+import { connectPostgres, instantOfPostgres, isAboutData, ownSession, sqlStateOf } from "./postgres.ts"
 import type { Sql } from "./postgres.ts"
 import { waitForTables } from "./wait-for-tables.ts"
 
@@ -59,7 +59,7 @@ it("never waits for an acknowledgement before it sends more", async () => {
 interface Gate {
   url: string
   /** Refuses and cuts every connection until it is opened again. */
-  shut(): Promise<void>
+  shut(reset?: boolean): Promise<void>
   open(): Promise<void>
 }
 
@@ -84,8 +84,11 @@ async function gateTo(url: string): Promise<Gate> {
   })
   const listen = (port: number): Promise<void> =>
     new Promise((resolve) => server.listen(port, "127.0.0.1", resolve))
-  const shut = (): Promise<void> => {
-    for (const socket of open) socket.destroy()
+  const shut = (reset = false): Promise<void> => {
+    for (const socket of open) {
+      if (reset) socket.resetAndDestroy()
+      else socket.destroy()
+    }
     return new Promise((resolve) => server.close(() => resolve()))
   }
   await listen(0)
@@ -110,6 +113,48 @@ it("uses a Postgres that went away and came back, however many queries failed me
   }
   await gate.open()
   expect(await sql`select 2 as two`).toEqual([{ two: 2 }])
+})
+
+it.each(["reset", "ended"])(
+  "lives on when a connection is %s in the middle of a transaction, and uses the next one",
+  async (how) => {
+    const gate = await gateTo(inject("databaseUrl"))
+    const sql = connectTo(gate.url)
+    for (let round = 0; round < 5; round++) {
+      const ends = sql.begin(async (tx) => {
+        await tx`select 1`
+        const waiting = tx`select pg_sleep(30)`
+        waiting.catch(() => undefined)
+        await tx.unsafe("select 1").catch(() => undefined)
+        await waiting
+      })
+      const failure = ends.then(
+        () => null,
+        (error: unknown) => error,
+      )
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await gate.shut(how === "reset")
+      expect(isAboutData(await failure)).toBe(false)
+      await gate.open()
+      expect(await sql`select ${round}::int as n`).toEqual([{ n: round }])
+    }
+    // Neither of the two connections of the pool is left in a state in which it never answers.
+    expect(await Promise.all([1, 2, 3, 4].map((n) => sql`select ${n}::int as n`))).toHaveLength(4)
+  },
+)
+
+it("keeps a session of its own over the end of its connection", async () => {
+  const gate = await gateTo(inject("databaseUrl"))
+  const session = ownSession(connectTo(gate.url))
+  onTestFinished(() => session.end({ timeout: 1 }))
+  const [first] = await session`select pg_backend_pid() as pid`
+  expect(await session`select pg_backend_pid() as pid`).toEqual([first])
+  await gate.shut()
+  await expect(session`select 1`.execute()).rejects.toThrow(/CONN|closed/)
+  await gate.open()
+  const asked = () => session`select pg_backend_pid() as pid`
+  const [second] = await vi.waitFor(asked, { timeout: 5_000, interval: 50 })
+  expect(second).not.toEqual(first)
 })
 
 it.each([

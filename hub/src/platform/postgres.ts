@@ -58,7 +58,7 @@ function noDelaySocketFactory(): SocketFactory {
     const index = next++ % options.host.length
     const host = options.host[index] ?? "localhost"
     const port = options.port[index] ?? 5432
-    const socket = new Socket()
+    const socket = new ClosingInOrder()
     socket.setNoDelay(true)
     // `secure` of the library takes the server name of a TLS connection from here.
     Object.assign(socket, { host, port })
@@ -69,6 +69,38 @@ function noDelaySocketFactory(): SocketFactory {
     })
     return socket
   }
+}
+
+/**
+ * The library sends what it wrote one turn of the event loop later, and crashes the process when the socket is gone by
+ * then: a transaction whose connection breaks writes its `rollback` at just that moment. So queries hear of the end
+ * first, then what they still write falls into a socket that is dead but there, and the close comes last, as one
+ * without an error: after one with an error the library leaves what was written since without an answer, for ever.
+ */
+class ClosingInOrder extends Socket {
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event !== "close") return super.emit(event, ...args)
+    if (args[0] !== true) super.emit("error", new ConnectionClosed())
+    setImmediate(() => setImmediate(() => super.emit("close", false)))
+    return true
+  }
+}
+
+class ConnectionClosed extends Error {
+  readonly code = "CONNECTION_CLOSED"
+  constructor() {
+    super("the connection to Postgres was closed")
+  }
+}
+
+/**
+ * One connection of its own with the settings of a pool, for what belongs to a session. The library's `reserve` is not
+ * for that: a query on a reserved connection whose server has died crashes the process.
+ */
+export function ownSession(sql: Sql): Sql {
+  // What the library keeps as its options it also takes as options, which its types do not say.
+  const options: unknown = { ...sql.options, max: 1, idle_timeout: 0, max_lifetime: null }
+  return postgres(options as postgres.Options<Record<string, never>>) as unknown as Sql
 }
 
 function textOfTime(value: unknown): string {

@@ -13,14 +13,17 @@ export interface WaitForTables {
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 2_000
 
-/** Waits until every table exists, in a Postgres that may itself still be starting. On time-out it names what is missing. */
+/**
+ * Waits until Postgres answers, for it may itself still be starting, and until every table exists. On time-out it names
+ * what is missing.
+ */
 export async function waitForTables(
   sql: Sql,
   { tables, timeoutMs, clock, log }: WaitForTables,
 ): Promise<void> {
   const untilMs = clock.now() + timeoutMs
   let waitMs = FIRST_WAIT_MS
-  for (let attempt = 1; tables.length > 0; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     const problem = await problemWith(sql, tables)
     if (problem === null) return
     const leftMs = untilMs - clock.now()
