@@ -30,9 +30,11 @@ export function createSampler(options: SamplerOptions): Sampler {
   let batch: PerfSample[] = []
   let lastAtMs = -Infinity
 
-  function take(atMs: number, gpu: GpuSample[] | null, source: PerfSample["source"]): void {
-    const sys = options.system(atMs)
+  function take(takenAtMs: number, gpu: GpuSample[] | null, source: PerfSample["source"]): void {
+    const sys = options.system(takenAtMs)
     if (sys === null && gpu === null) return
+    // Two samples of one message with the same time would be taken for one that came twice.
+    const atMs = takenAtMs === lastAtMs ? takenAtMs + 1 : takenAtMs
     lastAtMs = atMs
     const sample: PerfSample = { ts: instantOf(atMs), gpu, sys, source }
     options.onSample(sample)
