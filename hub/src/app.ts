@@ -14,7 +14,7 @@ import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
 import { createIngest, createResume } from "./ingest/index.ts"
-import type { RejectReason } from "./ingest/index.ts"
+import type { Ingest, RejectReason } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import type { Clock } from "./platform/clock.ts"
 import { installHttpRules } from "./platform/http.ts"
@@ -26,7 +26,7 @@ import { createSockets } from "./platform/sockets.ts"
 import type { Sockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
 import { createRetention } from "./retention/index.ts"
-import { createTelemetry } from "./telemetry/index.ts"
+import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
 
 export interface AppOptions {
@@ -82,11 +82,9 @@ export async function createApp({
     },
   })
   const retention = createRetention({
-    ...{ sql, clock, log },
-    keptDays: {
-      control_requests: config.retain.activityDays,
-      control_perf_samples: config.retain.perfDays.raw,
-    },
+    ...{ sql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
+    captureBudgetBytes: config.capture.budgetBytes,
+    figures: { streams: () => streamFigures(ingest), samples: () => telemetry.counters() },
   })
   const activity = createActivity({ sql, nc, clock, log, partitions: retention })
   const telemetry = createTelemetry({
@@ -118,14 +116,15 @@ export async function createApp({
   const metrics = createMetrics({
     liveness: fleet.counts,
     hosts: fleet.hosts,
-    streams: () => Object.entries(ingest.counters()).map(([stream, counters]) => ({ stream, ...counters })),
+    streams: () => streamFigures(ingest),
     sockets: sockets.stats,
   })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
   const http = await createHttp({ config, uiFolder, log, sockets })
-  const capabilities = [hosts.routes, fleet.routes, logs.routes, activity.routes, telemetry.routes]
-  for (const routes of capabilities) await http.register(routes, { prefix: `${base}/api/control` })
+  const live = [hosts.routes, fleet.routes, logs.routes]
+  const stored = [activity.routes, telemetry.routes, retention.routes]
+  for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
 
   return {
@@ -138,16 +137,21 @@ export async function createApp({
       await hosts.start()
       resume.start()
       ingest.start()
+      activity.start()
       telemetry.start()
     },
     async stop() {
       sockets.stop()
       await http.close()
-      await Promise.all([resume.stop(), ingest.stop(), telemetry.stop()])
+      await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
       await Promise.all([retention.stop(), hosts.stop()])
       await fleet.stop()
     },
   }
+}
+
+function streamFigures(ingest: Ingest) {
+  return Object.entries(ingest.counters()).map(([stream, counters]) => ({ stream, ...counters }))
 }
 
 /** What the live half has refused and counted already when the same message came to it. */

@@ -11,6 +11,7 @@ import type { Sql } from "../platform/postgres.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { storeActivity } from "./run.ts"
+import { startSums } from "./sums.ts"
 import { newestRequest } from "./store/read.ts"
 
 export interface ActivityOptions {
@@ -30,6 +31,9 @@ export interface Activity {
     envelopes: readonly Envelope<"activity">[],
     delivery: { redelivered: boolean },
   ): Promise<{ notYet: readonly number[] }>
+  /** Sums up hours in the background. */
+  start(): void
+  stop(): Promise<void>
   /** Where a sidecar that lost its cursor goes on. */
   newestRow(host: HostId): Promise<ResumeReply["row"]>
 }
@@ -44,7 +48,16 @@ export function createActivity({ sql, nc, clock, log: parent, partitions }: Acti
       log.warn({ err: error, host: committed.provider_id }, "stored rows could not be announced")
     }
   }
+  let stopSums: (() => Promise<void>) | null = null
   return {
+    start() {
+      stopSums ??= startSums({ sql, clock, log })
+    },
+    async stop() {
+      const stopping = stopSums
+      stopSums = null
+      await stopping?.()
+    },
     routes: activityRoutes({ sql, clock }),
     storeBatch: (envelopes, delivery) => storeActivity(envelopes, delivery, { sql, partitions, publish }),
     newestRow: (host) => newestRequest(sql, host),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { RequestId } from "@boocontrol/shared/ids"
 import type { HostId, SwapEpoch } from "@boocontrol/shared/ids"
-import { epochMsOf } from "@boocontrol/shared/time"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 
 export interface RequestIdentity {
@@ -33,5 +33,33 @@ export function requestIdOf(identity: RequestIdentity): RequestId {
 
 /** Time of a request, read from its id: finds the partition. */
 export function timeOfRequestId(id: RequestId): number {
+  return timeOfId(id)
+}
+
+const ID_PATTERN = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+// Beyond it there is no time to write.
+const LAST_MS = Date.UTC(9999, 11, 31)
+
+export interface IdRange {
+  /** The least and the greatest id, and their times. */
+  first: { id: string; ts: Instant }
+  last: { id: string; ts: Instant }
+}
+
+/** Ids that begin with a text; null for a text that cannot be meant as one. */
+export function idsBeginningWith(text: string): IdRange | null {
+  const given = text.toLowerCase()
+  const fits = given.length >= 8 && given.length <= ID_PATTERN.length
+  if (!fits || given.replaceAll(/[0-9a-f]/g, "x") !== ID_PATTERN.slice(0, given.length)) return null
+  const rest = ID_PATTERN.slice(given.length)
+  const [first, last] = [given + rest.replaceAll("x", "0"), given + rest.replaceAll("x", "f")]
+  if (timeOfId(last) > LAST_MS) return null
+  return {
+    first: { id: first, ts: instantOf(timeOfId(first)) },
+    last: { id: last, ts: instantOf(timeOfId(last)) },
+  }
+}
+
+function timeOfId(id: string): number {
   return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16)
 }

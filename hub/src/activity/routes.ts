@@ -8,7 +8,8 @@ import { describeRoute, parseQuery } from "../platform/http.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { csvOf } from "./csv.ts"
 import { cursorOf, readCursor } from "./cursor.ts"
-import { exportRequests, lastDay, listRequests, requestStats } from "./store/read.ts"
+import { exportRequests, lastDay, listRequests } from "./store/read.ts"
+import { requestStats } from "./store/stats.ts"
 import { ROW_COLUMNS } from "./store/write.ts"
 
 const DAY_MS = 24 * 3_600_000

@@ -1,92 +1,78 @@
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
+import type { FastifyPluginCallback } from "fastify"
+import { advisoryLock } from "../platform/advisory-lock.ts"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
-import { PARTITIONED_TABLES, dayOf, daysAhead, deservesPartition } from "./core.ts"
-import type { PartitionedTable } from "./core.ts"
-import { countDefaultRows, createPartition } from "./store.ts"
+import { keptTables } from "./core/tables.ts"
+import { keepPartitions } from "./partitions.ts"
+import type { RawTable } from "./partitions.ts"
+import type { FiguresPort, HostsPort, RetainSettings, Tier } from "./ports.ts"
+import { retentionRoutes } from "./routes.ts"
+import { countDays, takeCare } from "./run.ts"
+import { careInTurns } from "./turns.ts"
 
 export interface RetentionOptions {
   sql: Sql
   clock: Clock
   log: Log
-  /** For how long rows are kept, and so how late one may come and still get a partition. */
-  keptDays: Readonly<Record<PartitionedTable, number>>
+  hubId: string
+  tiers: readonly Tier[]
+  retain: RetainSettings
+  captureBudgetBytes: number
+  hosts: HostsPort
+  figures: FiguresPort
 }
 
 export interface Retention {
-  /** Makes the partitions of the coming days, and again every few hours. Rejects when the first time fails. */
+  /** `/storage`, `/dead-letters`, `/completeness`; to be registered below `/api/control`. */
+  routes: FastifyPluginCallback
+  /**
+   * Makes the partitions of the coming days, and again every few hours; rejects when the first time fails. From then
+   * on one hub of all drops what is past its window.
+   */
   start(): Promise<void>
   stop(): Promise<void>
   /** The port of those who insert: before rows of these times. Never rejects; the default partition takes what is left. */
-  ensure(table: PartitionedTable, times: readonly Instant[]): Promise<void>
+  ensure(table: RawTable, times: readonly Instant[]): Promise<void>
   /** Rows without a partition of their own, as last counted. */
-  defaultRows(): Readonly<Record<PartitionedTable, number>>
+  defaultRows(): Readonly<Record<string, number>>
+  /** Whether this hub is the one that drops. */
+  isInCharge(): boolean
 }
 
-const EVERY_MS = 6 * 3_600_000
-// Another hub may hold the lock for a while; asking with every batch would make that worse.
-const PAUSE_AFTER_FAILURE_MS = 60_000
+/** Any number, as long as no other singleton takes it. */
+const RETENTION_LOCK = 7_305_802_206
 
-/** Partitions of the raw tables. */
-export function createRetention({ sql, clock, log: parent, keptDays }: RetentionOptions): Retention {
+/** Partitions, windows, and what is known about both. */
+export function createRetention({ log: parent, ...options }: RetentionOptions): Retention {
+  const { sql, clock, tiers, retain } = options
   const log = parent.child({ part: "retention" })
-  const made = { control_requests: new Set<number>(), control_perf_samples: new Set<number>() }
-  const defaultRows = { control_requests: 0, control_perf_samples: 0 }
-  let notBeforeMs = 0
-  let running: Promise<void> = Promise.resolve()
-  let cancel: (() => void) | null = null
-
-  const makeDays = async (table: PartitionedTable, days: Iterable<number>): Promise<void> => {
-    for (const day of days) {
-      if (made[table].has(day)) continue
-      await createPartition(sql, table, day)
-      made[table].add(day)
-    }
-  }
-
-  const makeAhead = async (): Promise<void> => {
-    for (const table of PARTITIONED_TABLES) {
-      await makeDays(table, daysAhead(clock.now()))
-      defaultRows[table] = await countDefaultRows(sql, table)
-      if (defaultRows[table] > 0)
-        log.warn({ table, rows: defaultRows[table] }, "rows without a partition of their day")
-    }
-  }
-
+  const tables = keptTables(tiers, retain)
+  const partitions = keepPartitions({ sql, clock, log, tables })
+  const lock = advisoryLock({ sql, key: RETENTION_LOCK, clock, log })
+  const care = { ...options, log, tables }
+  const turns = careInTurns({
+    ...{ clock, log, lock },
+    takeCare: async (signal) => {
+      await takeCare(care, signal)
+      await partitions.makeAhead()
+    },
+    countDays: () => countDays(care),
+  })
   return {
+    routes: retentionRoutes({ ...options, tables, isInCharge: lock.isHeld }),
     async start() {
-      if (cancel !== null) return
-      cancel = clock.every(EVERY_MS, () => {
-        running = makeAhead().catch((error: unknown) =>
-          log.error({ err: error }, "partitions could not be made ahead"),
-        )
-      })
-      await makeAhead()
+      await partitions.start()
+      turns.start()
     },
     async stop() {
-      cancel?.()
-      cancel = null
-      await running
+      await turns.stop()
+      await partitions.stop()
     },
-    async ensure(table, times) {
-      const nowMs = clock.now()
-      const days = new Set(times.map((time) => dayOf(epochMsOf(time))))
-      const missing = [...days].filter(
-        (day) => !made[table].has(day) && deservesPartition(day, nowMs, keptDays[table]),
-      )
-      if (missing.length === 0 || nowMs < notBeforeMs) return
-      try {
-        await makeDays(
-          table,
-          missing.sort((a, b) => a - b),
-        )
-      } catch (error) {
-        notBeforeMs = nowMs + PAUSE_AFTER_FAILURE_MS
-        log.warn({ err: error, table }, "no partition for late rows: the default one takes them")
-      }
-    },
-    defaultRows: () => defaultRows,
+    ensure: (table, times) => partitions.ensure(table, times.map(epochMsOf)),
+    defaultRows: partitions.defaultRows,
+    isInCharge: lock.isHeld,
   }
 }

@@ -6,8 +6,15 @@ import { silentLog } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
 import { connectPostgres } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
-import { DAY_MS, dayOf, daysAhead, deservesPartition, partitionOf } from "./core.ts"
-import { createRetention } from "./index.ts"
+import {
+  DAY_MS,
+  deservesPartition,
+  partitionName,
+  slotOf,
+  slotsAhead,
+  spanOfBound,
+} from "./core/partitions.ts"
+import { retentionAt } from "./retention-for-tests.ts"
 
 const NOON_MS = Date.UTC(2026, 10, 22, 12)
 let sql: Sql
@@ -18,11 +25,6 @@ beforeAll(async () => {
   await migrate(sql, { log: silentLog })
 })
 afterAll(() => sql.end())
-
-function retentionAt(clock = manualClock(NOON_MS)) {
-  const keptDays = { control_requests: 90, control_perf_samples: 7 }
-  return createRetention({ sql, clock, log: silentLog, keptDays })
-}
 
 async function partitions(table: string): Promise<string[]> {
   const rows = await sql`
@@ -36,17 +38,23 @@ async function insertAt(atMs: number): Promise<void> {
     values ('gpu-1', ${instantOf(atMs)}, 'os', gen_random_uuid(), 1)`
 }
 
-it("names a partition by its day, from midnight to midnight UTC", () => {
-  expect(partitionOf("control_requests", dayOf(Date.UTC(2026, 10, 22, 23, 59)))).toEqual({
-    name: "control_requests_20261122",
-    from: "2026-11-22T00:00:00.000Z",
-    to: "2026-11-23T00:00:00.000Z",
-  })
+it.each([
+  ["day", "2026-11-22T00:00:00.000Z", "2026-11-23T00:00:00.000Z", "t_20261122"],
+  ["month", "2026-11-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z", "t_202611"],
+  ["year", "2026-01-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z", "t_2026"],
+] as const)("names a partition by its %s, from midnight to midnight UTC", (period, from, to, name) => {
+  const slot = slotOf(period, Date.UTC(2026, 10, 22, 23, 59))
+  expect([slot.fromMs, slot.toMs].map(instantOf)).toEqual([from, to])
+  expect(partitionName("t", period, slot)).toBe(name)
 })
 
 it("covers yesterday, today and a week ahead", () => {
-  const today = dayOf(NOON_MS)
-  expect(daysAhead(NOON_MS)).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7].map((offset) => today + offset))
+  const days = slotsAhead("day", NOON_MS).map(
+    ({ fromMs }) => (fromMs - slotOf("day", NOON_MS).fromMs) / DAY_MS,
+  )
+  expect(days).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7])
+  const months = slotsAhead("month", Date.UTC(2026, 11, 28)).map((slot) => partitionName("t", "month", slot))
+  expect(months).toEqual(["t_202612", "t_202701"])
 })
 
 it.each([
@@ -57,12 +65,19 @@ it.each([
   [8, false],
   [30_000, false],
 ])("judges a day %i days from now", (offset, deserves) => {
-  expect(deservesPartition(dayOf(NOON_MS) + offset, NOON_MS, 90)).toBe(deserves)
+  expect(deservesPartition(slotOf("day", NOON_MS + offset * DAY_MS), NOON_MS, 90)).toBe(deserves)
+})
+
+it("reads bounds as Postgres writes them", () => {
+  expect(spanOfBound("FOR VALUES FROM ('2026-11-22 00:00:00+00') TO ('2026-11-23 00:00:00+00')")).toEqual(
+    slotOf("day", NOON_MS),
+  )
+  expect(spanOfBound("DEFAULT")).toBeNull()
 })
 
 it("makes partitions at the start, by several hubs at once, and again as days pass", async () => {
   const clock = manualClock(NOON_MS)
-  const hubs = [retentionAt(clock), retentionAt(clock), retentionAt(clock)]
+  const hubs = [retentionAt(sql, clock), retentionAt(sql, clock), retentionAt(sql, clock)]
   await Promise.all(hubs.map((hub) => hub.start()))
   for (const table of ["control_requests", "control_perf_samples"]) {
     const made = await partitions(table)
@@ -79,7 +94,7 @@ it("makes partitions at the start, by several hubs at once, and again as days pa
 it("makes a partition for late rows, with the indexes of the table, and takes over what waits in the default one", async () => {
   const late = NOON_MS - 5 * DAY_MS
   await insertAt(late)
-  const retention = retentionAt()
+  const retention = retentionAt(sql, manualClock(NOON_MS))
   await retention.ensure("control_perf_samples", [instantOf(late + 1), instantOf(late + 2)])
   await insertAt(late + 1)
   const rows =
@@ -92,7 +107,7 @@ it("makes a partition for late rows, with the indexes of the table, and takes ov
 })
 
 it("leaves rows of a wrong clock to the default partition, and counts them", async () => {
-  const retention = retentionAt()
+  const retention = retentionAt(sql, manualClock(NOON_MS))
   const before = await partitions("control_perf_samples")
   const wrong = [Date.UTC(1970, 0, 2), Date.UTC(2099, 0, 1), NOON_MS - 8 * DAY_MS]
   await retention.ensure("control_perf_samples", wrong.map(instantOf))
@@ -100,14 +115,13 @@ it("leaves rows of a wrong clock to the default partition, and counts them", asy
   expect(await partitions("control_perf_samples")).toEqual(before)
   await retention.start()
   await retention.stop()
-  expect(retention.defaultRows()).toEqual({ control_requests: 0, control_perf_samples: 3 })
+  expect(retention.defaultRows()).toMatchObject({ control_requests: 0, control_perf_samples: 3 })
 })
 
 it("does not fail those who insert when a partition cannot be made", async () => {
   const { url } = await testDatabase("retention_away")
   const away = connectPostgres(url, { log: silentLog, max: 1 })
-  const keptDays = { control_requests: 90, control_perf_samples: 7 }
-  const retention = createRetention({ sql: away, clock: manualClock(NOON_MS), log: silentLog, keptDays })
+  const retention = retentionAt(away, manualClock(NOON_MS))
   await retention.ensure("control_requests", [instantOf(NOON_MS)])
   expect((await away`select to_regclass('control_requests_20261122') as made`)[0]).toEqual({ made: null })
   await away.end()

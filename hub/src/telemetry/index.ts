@@ -12,6 +12,8 @@ import { telemetryRoutes } from "./routes.ts"
 import { startRollups } from "./run.ts"
 import { newestSampleTs, storeSamples } from "./store/samples.ts"
 
+export { ROLLUPS } from "./core/tiers.ts"
+
 export interface TelemetryOptions {
   sql: Sql
   clock: Clock

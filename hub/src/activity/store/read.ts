@@ -1,4 +1,4 @@
-import { ActivityRow, ActivityStatsRow } from "@boocontrol/shared/activity"
+import { ActivityRow } from "@boocontrol/shared/activity"
 import type { ActivityFilters } from "@boocontrol/shared/http"
 import type { HostId } from "@boocontrol/shared/ids"
 import { ResumeReply } from "@boocontrol/shared/resume"
@@ -7,13 +7,13 @@ import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
 import type { PageEnd } from "../cursor.ts"
+import { idsBeginningWith } from "../request-id.ts"
 import type { RequestIdentity } from "../request-id.ts"
 import { ROW_COLUMNS } from "./write.ts"
 
 type Fragment = PendingQuery<Row[]>
 
 const ActivityRows = z.array(ActivityRow)
-const ActivityStatsRows = z.array(ActivityStatsRow)
 
 export interface PageWanted {
   filters: ActivityFilters
@@ -37,7 +37,9 @@ export function pageQuery(sql: Sql, { filters, after, limit }: PageWanted): Frag
     limit ${limit}`
 }
 
-function matching(sql: Sql, filters: ActivityFilters): Fragment {
+/** What filters ask of a row of requests, or of sums of them, which say in `failed` whether these ended badly. */
+export function matching(sql: Sql, filters: ActivityFilters, failed?: "failed"): Fragment {
+  const outcome = failed === undefined ? statusIs : summedStatusIs
   const { provider_id, model, source, status, from, to, q } = filters
   const conditions = [
     oneOf(sql, "provider_id", provider_id),
@@ -46,7 +48,7 @@ function matching(sql: Sql, filters: ActivityFilters): Fragment {
     status &&
       anyOf(
         sql,
-        status.map((given) => statusIs(sql, given)),
+        status.map((given) => outcome(sql, given)),
       ),
     from && sql`ts >= ${from}`,
     to && sql`ts < ${to}`,
@@ -71,15 +73,26 @@ function statusIs(sql: Sql, status: string): Fragment {
   return sql`status_code = ${Number(status)}`
 }
 
+function summedStatusIs(sql: Sql, status: string): Fragment {
+  if (status === "error") return sql`failed`
+  if (status === "ok") return sql`(status_code < 400 and not failed)`
+  return statusIs(sql, status)
+}
+
 function anyOf(sql: Sql, conditions: readonly Fragment[]): Fragment {
   return sql`(${conditions.reduce((all, condition) => sql`${all} or ${condition}`)})`
 }
 
+/** One expression over all columns that are looked in: there is an index of exactly this one. */
 function containing(sql: Sql, text: string): Fragment {
   const pattern = `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
-  return sql`(model ilike ${pattern} or source ilike ${pattern} or req_path ilike ${pattern}
-    or error ilike ${pattern} or request_id ilike ${pattern} or session_id ilike ${pattern}
-    or id::text ilike ${pattern} or provider_id ilike ${pattern})`
+  const found = sql`
+    control_request_text(model, source, req_path, error, request_id, session_id, provider_id) ilike ${pattern}`
+  const ids = idsBeginningWith(text)
+  if (ids === null) return found
+  // The times say nothing new, but by them there is an index for it.
+  const { first, last } = ids
+  return sql`(${found} or (ts between ${first.ts} and ${last.ts} and id between ${first.id} and ${last.id}))`
 }
 
 /** The stored rows of these identities. */
@@ -94,25 +107,6 @@ export async function findRequests(sql: Sql, identities: readonly RequestIdentit
       as r(provider_id text, swap_epoch uuid, swap_entry_id bigint, ts timestamptz)
       using (provider_id, swap_epoch, swap_entry_id, ts)`
   return ActivityRows.parse([...rows])
-}
-
-/** One row per host, source and model, the busiest first. Means are over the requests that have the figure. */
-export async function requestStats(sql: Sql, filters: ActivityFilters): Promise<ActivityStatsRow[]> {
-  const rows = await sql`
-    select provider_id, model, source,
-      count(*) as requests,
-      count(*) filter (where status_code >= 400 or error is not null) as errors,
-      sum(prompt_tokens)::bigint as prompt_tokens,
-      sum(cache_tokens)::bigint as cache_tokens,
-      sum(output_tokens)::bigint as output_tokens,
-      avg(gen_tps) as gen_tps_mean,
-      avg(prompt_tps) as prompt_tps_mean,
-      avg(duration_ms) as duration_ms_mean
-    from control_requests
-    where ${matching(sql, filters)}
-    group by provider_id, model, source
-    order by requests desc, provider_id, model, source`
-  return ActivityStatsRows.parse([...rows])
 }
 
 /**

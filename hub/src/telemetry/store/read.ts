@@ -1,11 +1,12 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { SampleSource } from "@boocontrol/shared/telemetry"
-import type { PerfTier, SampleSource as Source } from "@boocontrol/shared/telemetry"
+import type { PerfTier } from "@boocontrol/shared/telemetry"
 import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, bucketOfSample } from "../core/aggregate.ts"
+import { EVERY_MS } from "../core/coverage.ts"
 import type { Reading } from "../core/series.ts"
 import { ROLLUPS, widthOf } from "../core/tiers.ts"
 
@@ -18,9 +19,6 @@ export interface ReadingsWanted {
 
 const SampleRow = z.extend(StoredSample, { ts: Instant, source: SampleSource })
 const BucketRow = z.extend(Bucket, { bucket: Instant })
-
-// How far apart samples of a source are meant to be. Engines answer every five seconds at most.
-const EVERY_MS: Readonly<Record<Source, number>> = { "nvidia-smi": 1_000, os: 1_000, "llama-swap": 5_000 }
 
 /** What is stored of a host in a range, oldest first. */
 export async function readReadings(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {

@@ -2,8 +2,10 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
+import * as z from "zod/mini"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
+import { SampledAt, coveredSeconds } from "../core/coverage.ts"
 import { ROLLUPS } from "../core/tiers.ts"
 import type { Rollup } from "../core/tiers.ts"
 import { markBuckets } from "./marks.ts"
@@ -25,20 +27,36 @@ export async function rollUp(sql: Sql, rollup: Rollup, nowMs: number): Promise<n
   return await sql.begin(async (tx) => {
     const marks = await takeMarks(tx, rollup, nowMs)
     if (marks.length === 0) return 0
-    const buckets = new Map<string, { mark: Mark; parts: Bucket[] }>()
-    for (const mark of marks) buckets.set(keyOf(mark), { mark, parts: [] })
-    for (const row of await finerRows(tx, rollup, marks)) {
-      buckets
-        .get(keyOf(row))
-        ?.parts.push(rollup.from === "raw" ? bucketOfSample(StoredSample.parse(row)) : Bucket.parse(row))
-    }
-    await saveBuckets(tx, rollup, { computed: buckets.values(), nowMs })
+    const finer = new Map<string, { mark: Mark; rows: Row[] }>()
+    for (const mark of marks) finer.set(keyOf(mark), { mark, rows: [] })
+    for (const row of await finerRows(tx, rollup, marks)) finer.get(keyOf(row))?.rows.push(row)
+    const computed = [...finer.values()].flatMap(({ mark, rows }) => {
+      const bucket = rollup.from === "raw" ? ofSamples(rows, mark, rollup) : ofBuckets(rows)
+      // Its finer rows are past their retention: what was computed of them stays.
+      return bucket === null ? [] : [{ ...mark, ...bucket }]
+    })
+    await saveBuckets(tx, rollup, { computed, nowMs })
     return marks.length
   })
 }
 
 function keyOf({ provider_id, bucket }: Mark): string {
   return `${provider_id} ${bucket}`
+}
+
+type Computed = Bucket & { seconds: number }
+const Finer = z.extend(Bucket, { seconds: z.int() })
+
+function ofSamples(rows: readonly Row[], { bucket: start }: Mark, { widthMs }: Rollup): Computed | null {
+  const bucket = mergeBuckets(rows.map((row) => bucketOfSample(StoredSample.parse(row))))
+  const times = rows.map((row) => SampledAt.parse(row))
+  return bucket && { ...bucket, seconds: coveredSeconds(times, { startMs: epochMsOf(start), widthMs }) }
+}
+
+function ofBuckets(rows: readonly Row[]): Computed | null {
+  const finer = rows.map((row) => Finer.parse(row))
+  const bucket = mergeBuckets(finer)
+  return bucket && { ...bucket, seconds: finer.reduce((sum, { seconds }) => sum + seconds, 0) }
 }
 
 async function takeMarks(
@@ -66,16 +84,16 @@ function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): 
   const width = tx`${widthMs}::float8 * interval '1 millisecond'`
   if (from === "raw") {
     return tx<(Row & Mark)[]>`
-      select m.provider_id, m.bucket, s.gpu, s.sys, s.backfilled
+      select m.provider_id, m.bucket, s.ts, s.source, s.gpu, s.sys, s.backfilled
       from ${recordset} cross join lateral (
-        select ts, gpu, sys, backfilled from control_perf_samples
+        select ts, source, gpu, sys, backfilled from control_perf_samples
         where provider_id = m.provider_id and ts >= m.bucket and ts < m.bucket + ${width}
         order by ts) s
       order by m.provider_id, s.ts`
   }
   const finer = ROLLUPS.find((candidate) => candidate.tier === from)
   return tx<(Row & Mark)[]>`
-    select m.provider_id, m.bucket, s.samples, s.backfilled, s.gpu_agg, s.sys_agg
+    select m.provider_id, m.bucket, s.samples, s.backfilled, s.seconds, s.gpu_agg, s.sys_agg
     from ${recordset} cross join lateral (
       select * from ${tx(finer?.table ?? "")}
       where provider_id = m.provider_id and bucket >= m.bucket and bucket < m.bucket + ${width}
@@ -86,25 +104,22 @@ function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): 
 async function saveBuckets(
   tx: TransactionSql,
   rollup: Rollup,
-  { computed, nowMs }: { computed: Iterable<{ mark: Mark; parts: readonly Bucket[] }>; nowMs: number },
+  { computed: rows, nowMs }: { computed: readonly (Mark & Computed)[]; nowMs: number },
 ): Promise<void> {
-  const rows = [...computed].flatMap(({ mark, parts }) => {
-    const bucket = mergeBuckets(parts)
-    // Its finer rows are past their retention: what was computed of them stays.
-    return bucket === null ? [] : [{ ...mark, ...bucket }]
-  })
   if (rows.length === 0) return
   // Samples are only ever added. Fewer than before means that part of them was dropped by retention since.
   const changed = await tx<Mark[]>`
-    insert into ${tx(rollup.table)} as t (provider_id, bucket, samples, backfilled, gpu_agg, sys_agg)
-    select provider_id, bucket, samples, backfilled, gpu_agg, sys_agg
+    insert into ${tx(rollup.table)} as t (provider_id, bucket, samples, backfilled, seconds, gpu_agg, sys_agg)
+    select provider_id, bucket, samples, backfilled, seconds, gpu_agg, sys_agg
     from json_to_recordset(${tx.json(rows)}::json) as r(
-      provider_id text, bucket timestamptz, samples integer, backfilled integer, gpu_agg jsonb, sys_agg jsonb)
+      provider_id text, bucket timestamptz, samples integer, backfilled integer, seconds integer, gpu_agg jsonb,
+      sys_agg jsonb)
     on conflict (provider_id, bucket) do update set
-      samples = excluded.samples, backfilled = excluded.backfilled, gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
+      samples = excluded.samples, backfilled = excluded.backfilled, seconds = excluded.seconds,
+      gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
       where excluded.samples >= t.samples
-        and (t.samples, t.backfilled, t.gpu_agg, t.sys_agg)
-          is distinct from (excluded.samples, excluded.backfilled, excluded.gpu_agg, excluded.sys_agg)
+        and (t.samples, t.backfilled, t.seconds, t.gpu_agg, t.sys_agg) is distinct from
+          (excluded.samples, excluded.backfilled, excluded.seconds, excluded.gpu_agg, excluded.sys_agg)
     returning provider_id, bucket`
   const coarser = ROLLUPS.find((candidate) => candidate.from === rollup.tier)
   if (!coarser) return

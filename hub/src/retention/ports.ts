@@ -1,0 +1,46 @@
+import type { HostId } from "@boocontrol/shared/ids"
+import type { Instant } from "@boocontrol/shared/time"
+
+/** One aggregated tier of samples: which table, made of what. */
+export interface Tier {
+  tier: string
+  from: string
+  widthMs: number
+  table: string
+}
+
+/** `config.retain`. */
+export interface RetainSettings {
+  perfDays: Readonly<Record<string, number>>
+  activityDays: number
+  eventsDays: number
+}
+
+/** What completeness must know of a host. */
+export interface KnownHost {
+  provider_id: HostId
+  enabled: boolean
+  created_at: Instant
+}
+
+export interface HostsPort {
+  rows(): readonly KnownHost[]
+}
+
+/** What came and went, as this hub counted it since its start. */
+export interface StreamFigures {
+  stream: string
+  received: number
+  stored: number
+  redelivered: number
+  deadLetters: number
+  disabled: number
+  retries: number
+  waitingForPostgres: boolean
+  lagMs: number | null
+}
+
+export interface FiguresPort {
+  streams(): readonly StreamFigures[]
+  samples(): Readonly<{ samples: number; nudged: number }>
+}
