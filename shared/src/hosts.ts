@@ -61,6 +61,8 @@ export const SpoolStatus = z.object({
   bytes: z.int(),
   oldest_at: z.nullable(Instant),
   dropped: z.int(),
+  /** Why nothing can be written there; absent while it can. What waits is then in memory only. */
+  problem: z.optional(z.string()),
 })
 export type SpoolStatus = z.infer<typeof SpoolStatus>
 
