@@ -18,8 +18,9 @@ import { advertisedUrl, hardwareOf } from "./presence/core.ts"
 import { createPublishing } from "./publish/index.ts"
 import { resumeAsk } from "./publish/resume.ts"
 import { cursorStore } from "./spool/cursor.ts"
-import { openSpoolFolder } from "./spool/folder.ts"
-import { memorySpool } from "./spool/memory.ts"
+import { diskSpool } from "./spool/disk.ts"
+import { folderFiles } from "./spool/files.ts"
+import { messagesFolder, openSpoolFolder, otherHostsIn } from "./spool/folder.ts"
 import { statusOf } from "./status/core.ts"
 import { facts } from "./telemetry/facts/run.ts"
 import { cardPower } from "./telemetry/gpu/sleep.ts"
@@ -60,7 +61,8 @@ export function createSidecar({
   const folder = openSpoolFolder(config.spool.folder)
   const identity = { host, instance: folder.instance, boot: BootId.parse(randomUUID()) }
   const startedAt = instantOf(clock.now())
-  const spool = memorySpool(config.spool.maxBytes)
+  const files = folderFiles(messagesFolder(folder.path, host))
+  const spool = diskSpool({ files, maxBytes: config.spool.maxBytes, clock, log })
   const link = natsLink({
     servers: config.nats.servers,
     credsFile: config.nats.credsFile,
@@ -80,7 +82,7 @@ export function createSidecar({
 
   const publishing = createPublishing({
     ...identity,
-    ...{ clock, log, link, spool, presence },
+    ...{ clock, log, link, spool, presence, onSpoolProblem: changed },
     commands: { handle: () => null },
     askHub: () => resumeAsk({ ...identity, clock, link, tries: 1 }).ask(),
     onOpen() {
@@ -210,6 +212,10 @@ export function createSidecar({
     await findAdvertiseUrl()
     if (stopping) return
     parts = build(local)
+    for (const other of otherHostsIn(folder.path, host))
+      log.warn(
+        `messages of the host id ${other} wait in ${folder.path}: they are sent when it runs under that id again`,
+      )
     link.onChange((connected) => {
       changed()
       if (connected) void findAdvertiseUrl()

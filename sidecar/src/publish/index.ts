@@ -93,7 +93,10 @@ export function createPublishing(options: PublishingOptions): Publishing {
   return {
     durable: publisher.durable,
     core: publisher.core,
-    start: () => link.start(),
+    start() {
+      publisher.start()
+      link.start()
+    },
     announce() {
       if (gate.state === "open" || gate.state === "claiming") publisher.announce(options.presence())
     },
@@ -103,6 +106,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       if (gate.state === "open") await publisher.drained(AbortSignal.timeout(flushMs))
       publisher.close()
       await link.stop(flushMs)
+      await publisher.stop()
     },
   }
 }

@@ -1,52 +1,60 @@
 import { describe, expect, it } from "vitest"
 import { manualClock } from "../platform/clock-manual.ts"
-import { memorySpool } from "../spool/memory.ts"
+import { diskSpool } from "../spool/disk.ts"
 import type { SpoolRecord } from "../spool/ports.ts"
+import { memoryFiles } from "../spool/test/memory-files.ts"
+import { message } from "../spool/test/messages.ts"
 import { createLane } from "./lane.ts"
 import type { PublishOutcome } from "./pub-ack.ts"
 
 const STORED: PublishOutcome = { kind: "stored", duplicate: false }
 const FULL: PublishOutcome = { kind: "refused", reason: "full" }
 
-function world() {
+const PLAIN = { inOrder: false, bytes: 10 }
+
+async function world(before: readonly string[] = []) {
   const clock = manualClock()
-  const spool = memorySpool(10_000_000)
+  const log = { info: () => {}, warn: (message: string) => void warnings.push(message) }
+  const spool = diskSpool({ files: memoryFiles(), maxBytes: 10_000_000, clock, log })
   const sent: { id: string; token: string }[] = []
   const broken = new Set<string>()
   const warnings: string[] = []
+  const names: string[] = []
   const lane = createLane({
-    stream: "BOO_EVENTS",
-    spool,
-    clock,
-    log: { info: () => {}, warn: (message) => void warnings.push(message) },
-    send(record: SpoolRecord, token: string) {
-      if (broken.has(record.messageId)) throw new Error("max_payload size exceeded")
-      sent.push({ id: record.messageId, token })
+    ...{ stream: "BOO_EVENTS", spool, clock, log },
+    send({ seq }: SpoolRecord, token: string) {
+      const id = names[seq - 1] ?? ""
+      if (broken.has(id)) throw new Error("max_payload size exceeded")
+      sent.push({ id, token })
       return true
     },
   })
-  const states = new Map<string, string>()
-  function add(id: string) {
-    const payload = new Uint8Array(10)
-    states.set(id, "kept")
-    spool
-      .append({ lane: "BOO_EVENTS", kind: "note", messageId: id, atMs: 0, payload })
-      .then(() => states.set(id, "safe"))
-      .catch(() => states.set(id, "lost"))
-    lane.pump()
+  const lost: string[] = []
+  async function add(id: string, { inOrder, bytes } = PLAIN) {
+    names.push(id)
+    const payload = Buffer.alloc(bytes)
+    void spool
+      .append(message("BOO_EVENTS", names.length, { inOrder, payload }))
+      .catch(() => void lost.push(id))
+    await clock.advance(0)
   }
+  for (const id of before) void add(id)
+  await spool.open({ onSendable: (record) => lane.appended(record), onLoss: () => {}, onProblem: () => {} })
+  await clock.advance(0)
   const answer = (id: string, outcome: PublishOutcome) => {
     const last = sent.findLast((one) => one.id === id)
     lane.answered(last?.token ?? "", outcome)
+    return clock.advance(0)
   }
   const ids = () => sent.map(({ id }) => id)
-  return { clock, spool, lane, sent, add, answer, ids, states, warnings, broken }
+  return { clock, spool, lane, sent, add, answer, ids, lost, warnings, broken }
 }
+
+const many = (count: number, prefix = "m") => Array.from({ length: count }, (_, at) => `${prefix}${at}`)
 
 describe("a lane to a stream", () => {
   it("sends nothing while it is closed and everything in order when it opens", async () => {
-    const { lane, add, ids, clock } = world()
-    for (const id of ["a", "b", "c"]) add(id)
+    const { lane, ids, clock } = await world(["a", "b", "c"])
     await clock.advance(10_000)
     expect(ids()).toEqual([])
     lane.open()
@@ -54,35 +62,76 @@ describe("a lane to a stream", () => {
     expect(ids()).toEqual(["a", "b", "c"])
   })
 
-  it("calls a message safe only when its stream has it", async () => {
-    const { lane, add, answer, states, clock, spool } = world()
+  it("keeps a message until its stream has it", async () => {
+    const { lane, add, answer, spool } = await world()
     lane.open()
-    add("a")
-    await clock.advance(0)
-    expect(states.get("a")).toBe("kept")
-    answer("a", STORED)
-    await clock.advance(0)
-    expect(states.get("a")).toBe("safe")
-    expect(spool.status().depth).toBe(0)
+    await add("a")
+    expect(spool.depth("BOO_EVENTS")).toBe(1)
+    await answer("a", STORED)
+    expect(spool.depth("BOO_EVENTS")).toBe(0)
   })
 
-  it("keeps at most 64 on the way", async () => {
-    const { lane, add, answer, ids, clock } = world()
+  it("keeps at most 64 on the way, of which what was kept takes at most half", async () => {
+    const { lane, add, answer, ids, clock } = await world(many(100))
     lane.open()
-    for (let at = 0; at < 100; at += 1) add(`m${at}`)
     await clock.advance(0)
-    expect(ids()).toHaveLength(64)
-    answer("m0", STORED)
-    await clock.advance(0)
-    expect(ids().at(-1)).toBe("m64")
+    expect(ids()).toEqual(many(32))
+    for (const id of many(100, "live")) await add(id)
+    expect(ids().slice(32)).toEqual(many(32, "live"))
+    await answer("m0", STORED)
+    expect(ids().at(-1)).toBe("m32")
+    expect(ids()).toHaveLength(65)
   })
 
-  it("sends again from the oldest after a connection was lost, under the same ids", async () => {
-    const { lane, add, answer, ids, clock } = world()
+  it("lets what happens now overtake what is kept, and what is kept arrive in order at its own rate", async () => {
+    const { lane, add, sent, ids, clock } = await world(many(200))
     lane.open()
-    for (const id of ["a", "b", "c"]) add(id)
+    const atOnce = setUpAnswers()
+    function setUpAnswers() {
+      let answered = 0
+      return async (ms: number) => {
+        for (let left = ms; left >= 0; left -= 50) {
+          for (; answered < sent.length; answered += 1) lane.answered(sent[answered]?.token ?? "", STORED)
+          await clock.advance(50)
+        }
+      }
+    }
+    await atOnce(0)
+    const first = ids().length
+    expect(first).toBeLessThan(100)
+    await add("live")
+    expect(ids().at(-1)).toBe("live")
+    await atOnce(1_000)
+    expect(ids().length - first).toBeLessThan(140)
+    await atOnce(3_000)
+    expect(ids().filter((id) => id !== "live")).toEqual(many(200))
+  })
+
+  it("lets what only adds to earlier messages wait its turn", async () => {
+    const { lane, add, answer, ids, clock } = await world(many(40))
+    lane.open()
     await clock.advance(0)
-    answer("b", STORED)
+    await add("more", { inOrder: true, bytes: 10 })
+    expect(ids()).toEqual(many(32))
+    for (const id of many(32)) await answer(id, STORED)
+    expect(ids()).toEqual([...many(40), "more"])
+  })
+
+  it("takes large messages slower, so that a slow link has room for what happens now", async () => {
+    const { lane, clock, ids, add, sent } = await world()
+    for (const id of many(20)) await add(id, { inOrder: false, bytes: 100_000 })
+    lane.open()
+    await clock.advance(0)
+    for (const { token } of sent) lane.answered(token, STORED)
+    await clock.advance(100)
+    expect(ids().length).toBeLessThan(10)
+  })
+
+  it("sends again from the oldest after a connection was lost", async () => {
+    const { lane, add, answer, ids, clock } = await world()
+    lane.open()
+    for (const id of ["a", "b", "c"]) await add(id)
+    await answer("b", STORED)
     lane.close()
     lane.open()
     await clock.advance(0)
@@ -90,16 +139,15 @@ describe("a lane to a stream", () => {
   })
 
   it("waits longer after each refusal, then sends again, and says so once", async () => {
-    const { lane, add, answer, ids, clock, warnings } = world()
+    const { lane, add, answer, ids, clock, warnings } = await world()
     lane.open()
-    add("a")
-    await clock.advance(0)
-    answer("a", FULL)
+    await add("a")
+    await answer("a", FULL)
     await clock.advance(499)
     expect(ids()).toEqual(["a"])
     await clock.advance(1)
     expect(ids()).toEqual(["a", "a"])
-    answer("a", FULL)
+    await answer("a", FULL)
     await clock.advance(999)
     expect(ids()).toHaveLength(2)
     await clock.advance(1)
@@ -108,22 +156,19 @@ describe("a lane to a stream", () => {
   })
 
   it("takes silence for a refusal, and counts the answer that comes late all the same", async () => {
-    const { lane, add, sent, ids, clock, states } = world()
+    const { lane, add, sent, ids, clock, spool } = await world()
     lane.open()
-    add("a")
-    await clock.advance(0)
+    await add("a")
     await clock.advance(6_000)
     expect(ids()).toEqual(["a", "a"])
     lane.answered(sent[0]?.token ?? "", STORED)
-    await clock.advance(0)
-    expect(states.get("a")).toBe("safe")
+    expect(spool.depth("BOO_EVENTS")).toBe(0)
   })
 
   it("does not take an old refusal for one of the new attempt", async () => {
-    const { lane, add, sent, ids, clock } = world()
+    const { lane, add, sent, ids, clock } = await world()
     lane.open()
-    add("a")
-    await clock.advance(0)
+    await add("a")
     lane.close()
     lane.open()
     await clock.advance(0)
@@ -135,36 +180,41 @@ describe("a lane to a stream", () => {
   it.each(["by the client", "by the stream"])(
     "gives up a message that is too large %s, and goes on",
     async (whom) => {
-      const { lane, add, answer, ids, clock, states, broken, spool } = world()
+      const { lane, add, answer, ids, broken, spool } = await world()
       lane.open()
       if (whom === "by the client") broken.add("big")
-      add("big")
-      add("next")
-      await clock.advance(0)
-      if (whom === "by the stream") answer("big", { kind: "too_large", reason: "10054" })
-      await clock.advance(0)
-      expect(states.get("big")).toBe("lost")
+      await add("big")
+      await add("next")
+      if (whom === "by the stream") await answer("big", { kind: "too_large", reason: "10054" })
       expect(ids()).toContain("next")
+      expect(spool.depth("BOO_EVENTS")).toBe(1)
       expect(spool.takeLosses()).toMatchObject([{ reason: "too_large", count: 1, byKind: { note: 1 } }])
     },
   )
 
   it("is drained when all is stored, or when time is up", async () => {
-    const { lane, add, answer, clock } = world()
+    const { lane, add, answer, clock } = await world()
     lane.open()
-    add("a")
-    await clock.advance(0)
+    await add("a")
     let drained = false
     void lane.drained(new AbortController().signal).then(() => (drained = true))
     await clock.advance(0)
     expect(drained).toBe(false)
-    answer("a", STORED)
-    await clock.advance(0)
+    await answer("a", STORED)
     expect(drained).toBe(true)
-    add("b")
+    await add("b")
     const late = new AbortController()
     const ended = lane.drained(late.signal)
     late.abort()
     await ended
+  })
+
+  it("sets no timer while nothing is on its way", async () => {
+    const { lane, add, answer, clock } = await world()
+    lane.open()
+    await add("a")
+    await answer("a", STORED)
+    await clock.advance(10_000)
+    expect(clock.pending()).toBe(0)
   })
 })

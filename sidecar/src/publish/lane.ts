@@ -6,22 +6,24 @@ import type { Spool, SpoolRecord } from "../spool/ports.ts"
 import type { PublishOutcome } from "./pub-ack.ts"
 
 /**
- * Brings one stream's messages from the spool to the stream, in order, each until it is acknowledged.
+ * Brings one stream's messages from the spool to the stream, each until it is acknowledged.
  *
- * | state   | entered when               | does                                      | leaves                          |
- * | ---     | ---                        | ---                                       | ---                             |
- * | closed  | no connection, or a twin   | nothing                                   | open() -> sending               |
- * | sending | opened, or waited enough   | keeps up to 64 on the way, oldest first   | a refusal or silence -> waiting |
- * | waiting | one was refused or unheard | forgets what was on the way               | after a backoff -> sending      |
+ * | state   | entered when               | does                                       | leaves                          |
+ * | ---     | ---                        | ---                                        | ---                             |
+ * | closed  | no connection, or a twin   | nothing                                    | open() -> sending               |
+ * | sending | opened, or waited enough   | keeps up to 64 on the way                  | a refusal or silence -> waiting |
+ * | waiting | one was refused or unheard | forgets what was on the way                | after a backoff -> sending      |
  *
- * What was on the way when one fails is sent again from the oldest: the same message id makes the stream drop
- * what it has, and nobody is overtaken for long.
+ * What was kept is sent oldest first, at a bounded rate and never with more than half of what may be on the way. What
+ * happens meanwhile goes at once and overtakes it, except a message that says more of an earlier one. So what is kept
+ * arrives in order, and what happens now arrives now. What was on the way when one fails belongs to what is kept:
+ * the same message id makes the stream drop what it has.
  */
 export interface Lane {
   open(): void
   close(): void
-  /** Something new is in the spool. */
-  pump(): void
+  /** A message may be sent from now on. */
+  appended(record: SpoolRecord): void
   /** The answer to what was sent with this token. */
   answered(token: string, outcome: PublishOutcome): void
   /** Resolves when everything in the spool is stored, or the signal is aborted. */
@@ -39,21 +41,37 @@ export interface LaneOptions {
 }
 
 const MAX_IN_FLIGHT = 64
+const MAX_KEPT_IN_FLIGHT = 32
 // 64 of the largest messages would be 32 MB of socket buffer.
-const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024
+const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024
+/**
+ * 100 kept messages a second, and 800 KB: an hour of samples in seven seconds, while a thousand hosts that come back
+ * together ask of the hub what it can store. One that was away for a moment is below the first allowance.
+ */
+const FIRST_ALLOWANCE = 64
+const ALLOWANCE = 20
+const ALLOWANCE_EVERY_MS = 200
+const BYTES_PER_ALLOWANCE = 8 * 1024
 // A stream answers in milliseconds; a leaf node over a slow link in a second or two.
 const ACK_TIMEOUT_MS = 5_000
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 15_000
 
 export function createLane({ stream, spool, clock, log, send }: LaneOptions): Lane {
-  /** Position to size, in the order sent. */
-  const inFlight = new Map<number, number>()
+  /** By position, in the order sent. */
+  const inFlight = new Map<number, { bytes: number; kept: boolean; number: number }>()
   let state: "closed" | "sending" | "waiting" = "closed"
   // Answers of an earlier attempt must not count as refusals of this one.
   let attempt = 0
+  /** What is kept was sent up to here. */
   let last = 0
+  /** Nothing beyond `last` is left to be sent. */
+  let caughtUp = false
+  let sent = 0
   let inFlightBytes = 0
+  let keptInFlight = 0
+  let allowance = 0
+  let cancelAllowance: (() => void) | null = null
   let failures = 0
   let pumping = false
   let wanted = false
@@ -66,7 +84,12 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
     attempt += 1
     inFlight.clear()
     inFlightBytes = 0
+    keptInFlight = 0
     last = 0
+    caughtUp = false
+    cancelAllowance?.()
+    cancelAllowance = null
+    allowance = FIRST_ALLOWANCE
   }
 
   function fail(why: string): void {
@@ -87,12 +110,12 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
   function watch(): void {
     if (watching) return
     watching = true
-    const watched = { attempt, newest: last }
+    const watched = { attempt, sent }
     clock.setTimeout(() => {
       watching = false
-      const oldest = inFlight.keys().next().value
+      const oldest = inFlight.values().next().value
       if (state !== "sending" || oldest === undefined) return
-      if (watched.attempt === attempt && oldest <= watched.newest) fail("no answer in time")
+      if (watched.attempt === attempt && oldest.number <= watched.sent) fail("no answer in time")
       else watch()
     }, ACK_TIMEOUT_MS)
   }
@@ -101,20 +124,34 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
     return state === "sending" && inFlight.size < MAX_IN_FLIGHT && inFlightBytes < MAX_IN_FLIGHT_BYTES
   }
 
+  function hasRoomForKept(): boolean {
+    if (!hasRoom() || keptInFlight >= MAX_KEPT_IN_FLIGHT) return false
+    if (allowance > 0) return true
+    cancelAllowance ??= clock.setTimeout(() => {
+      cancelAllowance = null
+      allowance = ALLOWANCE
+      void pump()
+    }, ALLOWANCE_EVERY_MS)
+    return false
+  }
+
   /** False where nothing can be sent now. */
-  function sendOne(record: SpoolRecord): boolean {
+  function sendOne(record: SpoolRecord, kept: boolean): boolean {
     const bytes = record.payload.byteLength
     try {
       if (!send(record, `${attempt}.${record.position}`)) return false
     } catch (error) {
       log.warn(`a ${record.kind} message of ${bytes} bytes cannot be sent: ${reasonOf(error)}`)
       spool.discard(stream, record.position)
-      wanted = true
       return true
     }
-    last = record.position
-    inFlight.set(record.position, bytes)
+    sent += 1
+    inFlight.set(record.position, { bytes, kept, number: sent })
     inFlightBytes += bytes
+    if (kept) {
+      keptInFlight += 1
+      allowance -= Math.ceil(bytes / BYTES_PER_ALLOWANCE)
+    }
     watch()
     return true
   }
@@ -124,15 +161,35 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
     wanted = true
     if (pumping) return
     pumping = true
-    while (wanted && hasRoom()) {
+    while (wanted && !caughtUp && hasRoomForKept()) {
       wanted = false
       const asked = attempt
-      const records = await spool.read(stream, last, MAX_IN_FLIGHT - inFlight.size)
+      const records = await spool.read(stream, last, MAX_KEPT_IN_FLIGHT)
       if (asked !== attempt) wanted = true
-      else for (const record of records) if (!hasRoom() || !sendOne(record)) break
+      else if (records.length > 0) wanted = sendKept(records)
+      else if (!wanted) caughtUp = true
     }
     pumping = false
-    for (const check of drainWaiters) check()
+  }
+
+  /** False where the connection is gone. */
+  function sendKept(records: readonly SpoolRecord[]): boolean {
+    for (const record of records) {
+      if (!inFlight.has(record.position)) {
+        if (!hasRoomForKept()) return true
+        if (!sendOne(record, true)) return false
+      }
+      last = record.position
+    }
+    return true
+  }
+
+  function landed(position: number): void {
+    const was = inFlight.get(position)
+    if (!was) return
+    inFlight.delete(position)
+    inFlightBytes -= was.bytes
+    if (was.kept) keptInFlight -= 1
   }
 
   return {
@@ -148,32 +205,36 @@ export function createLane({ stream, spool, clock, log, send }: LaneOptions): La
       restart()
       state = "closed"
     },
-    pump: () => void pump(),
+    appended(record) {
+      if (state !== "sending" || inFlight.has(record.position)) return
+      const mayOvertake = caughtUp || !record.inOrder
+      if (mayOvertake && hasRoom() && sendOne(record, false)) {
+        if (caughtUp) last = record.position
+        return
+      }
+      caughtUp = false
+      void pump()
+    },
     answered(token, outcome) {
       const [ofAttempt, position] = token.split(".").map(Number)
       if (ofAttempt === undefined || position === undefined) return
       if (outcome.kind !== "refused") {
         // Stored is stored, whichever attempt the answer belongs to.
-        const bytes = ofAttempt === attempt ? inFlight.get(position) : undefined
-        if (bytes !== undefined) {
-          inFlight.delete(position)
-          inFlightBytes -= bytes
-        }
+        if (ofAttempt === attempt) landed(position)
         if (outcome.kind === "stored") spool.remove(stream, position)
         else spool.discard(stream, position)
         failures = 0
         saidWhy = null
-        void pump()
+        if (!caughtUp) void pump()
+        for (const check of drainWaiters) check()
       } else if (ofAttempt === attempt && state === "sending") fail(outcome.reason)
     },
     drained(signal) {
       return new Promise((resolve) => {
         const check = () => {
-          void spool.read(stream, 0, 1).then((left) => {
-            if (left.length > 0 && !signal.aborted) return
-            drainWaiters.delete(check)
-            resolve()
-          })
+          if (spool.depth(stream) > 0 && !signal.aborted) return
+          drainWaiters.delete(check)
+          resolve()
         }
         drainWaiters.add(check)
         signal.addEventListener("abort", check, { once: true })

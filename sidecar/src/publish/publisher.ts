@@ -9,7 +9,7 @@ import { reasonOf } from "../platform/log.ts"
 import type { Log } from "../platform/log.ts"
 import type { NatsLink } from "../platform/nats.ts"
 import { laneOf } from "../spool/lanes.ts"
-import type { Spool } from "../spool/ports.ts"
+import type { Spool, SpoolLoss, SpoolRecord } from "../spool/ports.ts"
 import { createLane } from "./lane.ts"
 import type { Lane } from "./lane.ts"
 import type { CoreKind, DurableKind, Publisher } from "./ports.ts"
@@ -24,9 +24,13 @@ export interface PublisherOptions {
   log: Log
   link: NatsLink
   spool: Spool
+  /** Something that presence says of the spool has changed. */
+  onSpoolProblem(): void
 }
 
 export interface RunningPublisher extends Publisher {
+  /** Finds what earlier lives left to be sent. */
+  start(): void
   /** Lets everything out: what waits, and what comes. */
   open(): void
   close(): void
@@ -34,7 +38,13 @@ export interface RunningPublisher extends Publisher {
   announce(data: EventData["presence"]): void
   /** Waits until all that is kept is stored, or the signal is aborted. */
   drained(signal: AbortSignal): Promise<void>
+  /** Keeps what is not stored for the next life. */
+  stop(): Promise<void>
 }
+
+// What is lost together is told together. A spool that overflows for weeks must not fill up with notes that say so.
+const TELL_LOSSES_AFTER_MS = 1_000
+const TELL_LOSSES_EVERY_MS = 60_000
 
 const encoder = new TextEncoder()
 
@@ -72,8 +82,11 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
       spool,
       clock,
       log,
-      send: ({ kind, messageId, payload }, token) =>
-        link.publish(eventSubject(kind), payload, { messageId, reply: `${ackPrefix}.${stream}.${token}` }),
+      send: ({ kind, payload, ...made }, token) =>
+        link.publish(eventSubject(kind), payload, {
+          messageId: messageIdOf({ host, boot: made.boot, seq: made.seq }),
+          reply: `${ackPrefix}.${stream}.${token}`,
+        }),
     })
   }
 
@@ -85,33 +98,36 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     lanes[stream].answered(token.join("."), readPubAck(message.status, message.text()))
   })
 
+  let cancelTelling: (() => void) | null = null
+  function lossHappened(): void {
+    cancelTelling ??= clock.setTimeout(tellLosses, TELL_LOSSES_AFTER_MS)
+  }
+
   function tellLosses(): void {
-    for (const loss of spool.takeLosses()) {
-      const detail = {
-        reason: loss.reason,
-        count: loss.count,
-        by_kind: loss.byKind,
-        from: instantOf(loss.fromMs),
-        to: instantOf(loss.toMs),
-      }
+    cancelTelling?.()
+    cancelTelling = null
+    const losses = spool.takeLosses()
+    if (losses.length === 0) return
+    cancelTelling = clock.setTimeout(tellLosses, TELL_LOSSES_EVERY_MS)
+    for (const loss of losses) {
       log.warn(`gave up ${loss.count} messages that could not be kept: ${loss.reason}`)
-      void durable("note", { note: "spool_dropped", ts: instantOf(clock.now()), detail }).catch(
+      // Told when the note is safe; else after the next start.
+      durable("note", noteOf(loss, clock.now())).then(
+        () => spool.told(loss),
         () => undefined,
       )
     }
   }
 
   async function durable<K extends DurableKind>(kind: K, data: EventData[K]): Promise<void> {
-    const lane = laneOf(kind)
     const parts = jsonParts(kind, data)
     if (parts.length === 0)
       throw new Error(`a ${kind} message is too large to be sent, whatever is cut from it`)
     const kept = parts.map((json) => {
       seq += 1
-      const messageId = messageIdOf({ host, boot, seq })
-      return spool.append({ lane, kind, messageId, ...envelope(kind, seq, json) })
+      const message = { lane: laneOf(kind), kind, boot, seq, inOrder: isSupplement(data) }
+      return spool.append({ ...message, ...envelope(kind, seq, json) })
     })
-    lanes[lane].pump()
     await Promise.all(kept)
   }
 
@@ -130,13 +146,13 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     core(kind, data) {
       if (isOpen) publishCore(kind, data)
     },
-    announce(data) {
-      if (isOpen) tellLosses()
-      publishCore("presence", data)
+    start() {
+      const onSendable = (record: SpoolRecord) => lanes[record.lane].appended(record)
+      void spool.open({ onSendable, onLoss: lossHappened, onProblem: options.onSpoolProblem })
     },
+    announce: (data) => publishCore("presence", data),
     open() {
       isOpen = true
-      tellLosses()
       for (const lane of Object.values(lanes)) lane.open()
     },
     close() {
@@ -146,6 +162,28 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     async drained(signal) {
       await Promise.all(Object.values(lanes).map((lane) => lane.drained(signal)))
     },
+    async stop() {
+      tellLosses()
+      cancelTelling?.()
+      await spool.close()
+    },
+  }
+}
+
+/** Says more of rows that were sent before: worth nothing until those are there. */
+function isSupplement(data: EventData[DurableKind]): boolean {
+  return "rows" in data && data.rows.length === 0
+}
+
+function noteOf(loss: SpoolLoss, nowMs: number): EventData["note"] {
+  const { reason, count, byKind, seqs } = loss
+  const momentOf = (ms: number) => (Number.isFinite(ms) ? instantOf(ms) : null)
+  const span = { from: momentOf(loss.fromMs), to: momentOf(loss.toMs) }
+  const atMost = reason === "corrupt" ? { at_most: true } : {}
+  return {
+    note: "spool_dropped",
+    ts: instantOf(nowMs),
+    detail: { reason, count, ...atMost, by_kind: byKind, ...span, seqs },
   }
 }
 

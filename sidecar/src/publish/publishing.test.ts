@@ -16,7 +16,9 @@ import { manualClock } from "../platform/clock-manual.ts"
 import { systemClock } from "../platform/clock.ts"
 import type { Clock } from "../platform/clock.ts"
 import { natsLink } from "../platform/nats.ts"
-import { memorySpool } from "../spool/memory.ts"
+import { diskSpool } from "../spool/disk.ts"
+import type { Spool } from "../spool/ports.ts"
+import { memoryFiles } from "../spool/test/memory-files.ts"
 import { createPublishing } from "./index.ts"
 import { resumeAsk } from "./resume.ts"
 
@@ -37,10 +39,10 @@ function publishingAt({ url, credsFile, ...given }: Given) {
     // The connection itself lives in real time.
     clock: systemClock(),
   })
-  const spool = memorySpool(50_000_000)
+  const spool = diskSpool({ files: memoryFiles(), maxBytes: 50_000_000, clock, log })
   const publishing = createPublishing({
     ...identity,
-    ...{ clock, log, link, spool, presence, onOpen: () => {} },
+    ...{ clock, log, link, spool, presence, onOpen: () => {}, onSpoolProblem: () => {} },
     commands: { handle: (verb) => (verb === "probe" ? '{"ok":true}' : null) },
     askHub: () => resumeAsk({ ...identity, clock: systemClock(), link, tries: 1 }).ask(),
   })
@@ -112,6 +114,11 @@ function isNote(value: unknown): value is NoteEnvelope {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "note"
 }
 
+/** Everything that was kept is in its stream. */
+async function allStored(spool: Spool): Promise<void> {
+  await vi.waitFor(() => expect(spool.status().depth).toBe(0), 20_000)
+}
+
 const note = (number: number) => ({ note: "test", ts: instantOf(Date.now()), detail: { number } })
 
 describe("a host that speaks over NATS", () => {
@@ -143,24 +150,23 @@ describe("a host that speaks over NATS", () => {
       const client = await clientOf(nats.url)
       await makeStreams(client)
       const { publishing, spool } = publishingAt({ url: nats.url })
-      const acked: Promise<void>[] = []
       const publish = (from: number, to: number) => {
-        for (let number = from; number < to; number += 1) acked.push(publishing.durable("note", note(number)))
+        for (let number = from; number < to; number += 1) void publishing.durable("note", note(number))
       }
       publish(0, 100)
-      await Promise.all(acked)
+      await allStored(spool)
       publish(100, 150)
       await (how === "killed" ? nats.kill() : nats.stop())
       publish(150, 250)
       await vi.waitFor(() => expect(spool.status().depth).toBeGreaterThanOrEqual(100))
       await nats.restart()
       publish(250, 300)
-      await Promise.all(acked)
-      expect(spool.status().depth).toBe(0)
+      await allStored(spool)
       await client.flush()
       const stored = await storedNotes(client)
-      expect(stored.map(({ number }) => number)).toEqual(Array.from({ length: 300 }, (_, number) => number))
-      expect(stored.map(({ seq }) => seq)).toEqual(Array.from({ length: 300 }, (_, at) => at + 1))
+      const ordered = stored.toSorted((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
+      expect(ordered.map(({ number }) => number)).toEqual(Array.from({ length: 300 }, (_, number) => number))
+      expect(ordered.map(({ seq }) => seq)).toEqual(Array.from({ length: 300 }, (_, at) => at + 1))
     },
     40_000,
   )
@@ -168,24 +174,24 @@ describe("a host that speaks over NATS", () => {
   it("keeps what no stream takes yet, and sends it when the streams are made", async () => {
     const nats = await natsForTest()
     const client = await clientOf(nats.url)
-    const { publishing, warnings } = publishingAt({ url: nats.url })
-    const kept = publishing.durable("note", note(1))
+    const { publishing, warnings, spool } = publishingAt({ url: nats.url })
+    void publishing.durable("note", note(1))
     await vi.waitFor(() => expect(warnings.join()).toContain("no stream takes it yet"), 5_000)
     await makeStreams(client)
-    await kept
+    await allStored(spool)
     expect(await storedNotes(client)).toHaveLength(1)
   })
 
   it("waits for a nats-server that is not there yet, and says that it waits", async () => {
     const nats = await natsForTest()
     await nats.stop()
-    const { publishing, warnings, link } = publishingAt({ url: nats.url })
-    const kept = publishing.durable("note", note(1))
+    const { publishing, warnings, link, spool } = publishingAt({ url: nats.url })
+    void publishing.durable("note", note(1))
     await vi.waitFor(() => expect(warnings.join()).toContain("cannot be reached"), 5_000)
     expect(link.problem()).toContain("cannot be reached")
     await nats.restart()
     await makeStreams(await clientOf(nats.url))
-    await kept
+    await allStored(spool)
   }, 30_000)
 
   it("says in plain words that it is refused without credentials", async () => {
@@ -247,7 +253,7 @@ describe("the second of two with one host id", () => {
     })
     await client.flush()
     const { publishing, spool, link } = publishingAt({ url: nats.url, host, clock })
-    const kept = publishing.durable("note", note(1))
+    void publishing.durable("note", note(1))
     await vi.waitFor(() => expect(publishing.refusal()?.holder).toBe("first"), 5_000)
     publishing.announce()
     await clock.advance(29_000)
@@ -260,7 +266,7 @@ describe("the second of two with one host id", () => {
     await vi.waitFor(() => expect(presences).toHaveLength(2))
     await link.request(subjects.askResume(host), "{}", 1_000)
     await clock.advance(3_000)
-    await kept
+    await allStored(spool)
     expect(publishing.refusal()).toBeNull()
     expect(await storedNotes(client)).toHaveLength(1)
   })
