@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { HostId, RequestId } from "@boocontrol/shared/ids"
+import { instantOf } from "@boocontrol/shared/time"
+import { testDatabase } from "../../deploy/test/services/postgres.ts"
+import { pageQuery } from "./activity/store/read.ts"
+import { statsQuery } from "./activity/store/stats.ts"
+import { manualClock } from "./platform/clock-manual.ts"
+import { silentLog } from "./platform/log.ts"
+import { migrate } from "./platform/migrate.ts"
+import { connectPostgres } from "./platform/postgres.ts"
+import type { Sql } from "./platform/postgres.ts"
+import { retentionAt } from "./retention/retention-for-tests.ts"
+import { readingsQuery } from "./telemetry/store/read.ts"
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const NOON = Date.UTC(2026, 10, 22, 12)
+const DAYS = 12
+const HOST = HostId.parse("host-3")
+let sql: Sql
+
+// Enough of everything that reading it all would be the wrong thing to do.
+beforeAll(async () => {
+  const { url } = await testDatabase("hot_queries")
+  sql = connectPostgres(url, { log: silentLog })
+  await migrate(sql, { log: silentLog })
+  const retention = retentionAt(sql, manualClock(NOON))
+  await retention.start()
+  const days = Array.from({ length: DAYS }, (_, day) => instantOf(NOON - day * DAY))
+  await retention.ensure("control_requests", days)
+  await retention.ensure("control_perf_samples", days.slice(0, 7))
+  await retention.stop()
+  const now = instantOf(NOON)
+  await sql`
+    insert into control_requests (id, provider_id, swap_epoch, swap_entry_id, ts, model, token_basis, source, status_code, error)
+    select gen_random_uuid(), 'host-' || n % 20, gen_random_uuid(), n, ${now}::timestamptz - n * interval '13 s',
+      'model-' || n % 15, 'unknown', 'source-' || n % 9, case when n % 50 = 0 then 500 else 200 end,
+      case when n = 41000 then 'needle in a haystack' when n % 50 = 0 then 'upstream gone' end
+    from generate_series(1, ${75_000}::int) n`
+  await sql`
+    insert into control_perf_samples (provider_id, ts, source, boot, seq)
+    select 'host-' || n % 20, ${now}::timestamptz - n * interval '5 s', 'os', gen_random_uuid(), n
+    from generate_series(1, 100000) n`
+  await sql`
+    insert into control_perf_rollup_1m (provider_id, bucket, samples, backfilled, seconds)
+    select 'host-' || h, date_trunc('minute', ${now}::timestamptz) - n * interval '1 minute', 60, 0, 60
+    from generate_series(0, 19) h, generate_series(1, 4000) n`
+  await sql`
+    insert into control_request_stats (hour, provider_id, model, source, status_code, failed, requests, gen_tps_count,
+      prompt_tps_count, duration_ms_count)
+    select date_trunc('hour', ${now}::timestamptz) - n * interval '1 hour', 'host-' || h, 'model-1', 'source-1', 200, false,
+      5, 5, 5, 5
+    from generate_series(0, 19) h, generate_series(1, ${DAYS * 24}::int) n`
+  await sql`
+    delete from control_dirty_request_hours where hour < ${now}::timestamptz - interval '3 hours'`
+  // As autovacuum does; before it, the newest words wait in a list beside the index.
+  await sql`vacuum analyze`
+}, 60_000)
+afterAll(() => sql.end())
+
+const page = (filters: object, after: Parameters<typeof pageQuery>[1]["after"] = null) =>
+  pageQuery(sql, { filters, after, limit: 101 })
+const stats = (days: number) =>
+  statsQuery(sql, { from: instantOf(NOON - days * DAY + 1_234), to: instantOf(NOON + 1_234) })
+const readings = (tier: "raw" | "1m", hours: number) =>
+  readingsQuery(sql, { host: HOST, tier, fromMs: NOON - hours * HOUR, toMs: NOON })
+const END = { ts: instantOf(NOON - 5 * DAY), id: RequestId.parse("0193a000-0000-7000-8000-0000000000b1") }
+
+it.each([
+  ["the newest requests", () => page({})],
+  ["the next page", () => page({}, END)],
+  ["the requests of a host", () => page({ provider_id: [HOST] }, END)],
+  ["the requests of a model", () => page({ model: ["model-2"] })],
+  ["failed requests", () => page({ status: ["error"] })],
+  ["a rare text", () => page({ q: "needle in" })],
+  ["an id", () => page({ q: "0193a000-0000-7" })],
+  ["figures of a day", () => stats(1)],
+  ["figures of all days", () => stats(DAYS)],
+  ["samples of an hour", () => readings("raw", 1)],
+  ["minutes of two days", () => readings("1m", 48)],
+])("finds %s by an index, and reads no partition as a whole", async (_what, query) => {
+  const plan = await sql`explain ${query()}`
+  const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")
+  expect(text).toMatch(/Index (Only )?Scan/)
+  // Those of the coming days are empty: there is nothing to find by an index.
+  expect(text).not.toMatch(/Seq Scan on control_(requests|perf_samples)_202611(1\d|2[0-2])/)
+})
+
+it("finds a rare text by its own index, in every partition", async () => {
+  const rows = await page({ q: "needle in" })
+  expect(rows.map((row) => row["error"])).toEqual(["needle in a haystack"])
+  const plan = await sql`explain ${page({ q: "needle in" })}`
+  expect(plan.map((line) => String(line["QUERY PLAN"])).join("\n")).toMatch(
+    /Bitmap Index Scan on control_requests_\d+_control_request_text_idx/,
+  )
+})
