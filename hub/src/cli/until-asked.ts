@@ -8,6 +8,8 @@ export function untilAsked(lifeline: boolean): Promise<string> {
     const ask = (why: string): void => {
       if (isAsked && why.startsWith("SIG")) process.exit(1)
       isAsked = true
+      // Who listens for its end keeps the process alive, and the launcher may hold its side open.
+      if (lifeline) process.stdin.pause()
       resolve(why)
     }
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => ask(signal))
