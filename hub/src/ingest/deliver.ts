@@ -45,10 +45,10 @@ export async function deliver(
   const { clock, log, hosts, handlers, counters } = options
   const settled = new Set<JsMsg>()
 
-  const retrying = async <T>(work: () => Promise<T>): Promise<T> => {
+  const retrying = async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await work()
+        const result = await work(attempt)
         counters.waitingForPostgres = false
         return result
       } catch (error) {
@@ -95,11 +95,10 @@ export async function deliver(
     if (!first) return
     const redelivered = items.some((item) => item.msg.redelivered)
     try {
-      const outcome = await retrying(() =>
-        handler(
-          items.map((item) => item.envelope),
-          { redelivered },
-        ),
+      const envelopes = items.map((item) => item.envelope)
+      // A try that failed may have been committed all the same, the connection having died before it was said.
+      const outcome = await retrying((attempt) =>
+        handler(envelopes, { redelivered: redelivered || attempt > 1 }),
       )
       const notYet = new Set(outcome?.notYet ?? [])
       for (const [index, item] of items.entries()) {

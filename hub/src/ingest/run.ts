@@ -19,6 +19,20 @@ export interface RunOptions extends DeliverOptions {
 // More in one statement makes it no faster, and the first of them would wait for the last.
 const MAX_BATCH = 256
 
+interface Pace {
+  /** Between the starts of two batches, unless a full one waits: a commit costs the same for one row and for many. */
+  gatherMs: number
+  /** Full batches in hand at once: while Postgres stores one, the next is read. */
+  atOnce: number
+}
+
+// Request rows are waited for on screens; the samples that are looked at come another way. And only samples may be
+// stored out of order: nothing about one depends on another.
+const PACE: Readonly<Record<StreamName, Pace>> = {
+  BOO_EVENTS: { gatherMs: 40, atOnce: 1 },
+  BOO_PERF: { gatherMs: 250, atOnce: 2 },
+}
+
 /**
  * Reads one stream until it is stopped:
  *   opening    streams and durable are made sure of              -> reading, or waiting when NATS refuses
@@ -57,8 +71,9 @@ type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 /** Resolves when stopped, or when the durable or the connection is gone. */
 async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<void> {
   const { nc, clock, stream, limits } = options
+  const { gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
-  let working: readonly JsMsg[] = []
+  const working = new Map<Promise<void>, readonly JsMsg[]>()
   let wake = (): void => undefined
   const messages = await consumer.consume({
     max_messages: MAX_BATCH,
@@ -66,7 +81,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     abort_on_missing_resource: true,
     callback: (msg) => {
       held.push(msg)
-      wake()
+      if (held.length === 1 || held.length === MAX_BATCH) wake()
     },
   })
   const ending = new AbortController()
@@ -82,17 +97,40 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   // would be lost.
   const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
     if (nc.isClosed()) return
-    for (const msg of [...working, ...held]) msg.working()
+    for (const msg of [...[...working.values()].flat(), ...held]) msg.working()
   })
+  /** Until something changes, or for so long. */
+  const change = (ms: number | null): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = ms === null ? null : clock.setTimeout(() => wake(), ms)
+      wake = () => {
+        cancel?.()
+        resolve()
+      }
+    })
+  const begin = (): void => {
+    const batch = held.splice(0, MAX_BATCH)
+    const work = deliver(batch, stream, { ...options, signal }).finally(() => {
+      working.delete(work)
+      wake()
+    })
+    working.set(work, batch)
+  }
+  let notBeforeMs = 0
   try {
     while (!ending.signal.aborted) {
-      if (held.length === 0) await new Promise<void>((resolve) => (wake = resolve))
-      working = held.splice(0, MAX_BATCH)
-      if (working.length > 0 && !ending.signal.aborted) await deliver(working, stream, { ...options, signal })
-      else for (const msg of working) msg.nak()
-      working = []
+      const isFull = held.length >= MAX_BATCH
+      const waitMs = isFull ? 0 : notBeforeMs - clock.now()
+      // Beside a batch in hand only a full one is worth a connection of its own.
+      if (held.length === 0 || working.size >= (isFull ? atOnce : 1)) await change(null)
+      else if (waitMs > 0) await change(waitMs)
+      else {
+        notBeforeMs = clock.now() + gatherMs
+        begin()
+      }
     }
   } finally {
+    await Promise.all(working.keys())
     stopHeartbeat()
     signal.removeEventListener("abort", close)
     messages.stop()

@@ -30,7 +30,7 @@ export interface ConsumerLimits {
   maxAckPending: number
 }
 
-export const CONSUMER_LIMITS: ConsumerLimits = { ackWaitMs: 15_000, maxAckPending: 512 }
+export const CONSUMER_LIMITS: ConsumerLimits = { ackWaitMs: 15_000, maxAckPending: 768 }
 
 // A resend within this is recognised by its Nats-Msg-Id; an older one by its key in Postgres. Longer windows cost
 // the server memory for every id.

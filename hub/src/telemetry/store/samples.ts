@@ -75,7 +75,7 @@ function recordset(tx: TransactionSql, samples: readonly IncomingSample[]): Pend
       string_to_array(${lines((sample) => jsonOf(sample.gpu))}, ${newline}, ''),
       string_to_array(${lines((sample) => jsonOf(sample.sys))}, ${newline}, ''),
       string_to_array(${lines((sample) => sample.source)}, ${newline}),
-      string_to_array(${lines((sample) => sample.backfilled)}, ${newline}),
+      string_to_array(${lines((sample) => sample.backfilled === true)}, ${newline}),
       string_to_array(${lines((sample) => sample.boot)}, ${newline}),
       string_to_array(${lines((sample) => sample.seq)}, ${newline})
     ) with ordinality as line(provider_id, ts, gpu, sys, source, backfilled, boot, seq, n)) r`
