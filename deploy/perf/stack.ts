@@ -18,13 +18,19 @@ export interface Stack {
   hubUrl: string
   hub: ChildProcess
   natsUrl: string
+  databaseUrl: string
+  /** What counts as the product: its process trees. */
+  pids(): { hub: number; nats: number; postgres: number }
+  /** Ends the hub, and starts one again on the same address. */
+  stopHub(): Promise<void>
+  startHub(): Promise<void>
   /** Starts a bundled sidecar for one simulated host. */
   startSidecar(hostId: string, env: Record<string, string>): ChildProcess
   stop(): Promise<void>
 }
 
 /** Everything between a simulated host and a socket, each part a real process, in a folder that goes with it. */
-export async function startStack(): Promise<Stack> {
+export async function startStack({ hubFlags = [] }: { hubFlags?: string[] } = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "boocontrol-perf-"))
   const guard = startGuard()
   const binary = await findNatsServer({ dataDir: folder, onProgress: (line) => console.error(line) })
@@ -53,16 +59,28 @@ export async function startStack(): Promise<Stack> {
     return child
   }
 
-  const hub = start(["hub/src/main.ts", "serve"], {
-    DATABASE_URL: database.url,
-    BOO_LISTEN: `127.0.0.1:${port}`,
-    BOO_DATA_DIR: join(folder, "hub"),
-  })
-  await answering(`${hubUrl}/api/health`)
+  const startHub = async (): Promise<ChildProcess> => {
+    const child = start([...hubFlags, "hub/src/main.ts", "serve"], {
+      DATABASE_URL: database.url,
+      BOO_LISTEN: `127.0.0.1:${port}`,
+      BOO_DATA_DIR: join(folder, "hub"),
+    })
+    await answering(`${hubUrl}/api/health`)
+    return child
+  }
+  let hub = await startHub()
   return {
     hubUrl,
-    hub,
+    get hub() {
+      return hub
+    },
     natsUrl,
+    databaseUrl: database.url,
+    pids: () => ({ hub: hub.pid ?? 0, nats: nats.child.pid, postgres: database.child.pid }),
+    stopHub: () => endChild(hub),
+    async startHub() {
+      hub = await startHub()
+    },
     startSidecar: (hostId, env) =>
       start([join(ROOT, "sidecar/dist/sidecar.mjs"), "run"], {
         BOO_HOST_ID: hostId,
