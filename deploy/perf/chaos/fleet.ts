@@ -48,6 +48,8 @@ export async function startFleet(servers: Servers, count: number, seed: number):
   const program = await buildSidecar(join(servers.folder, "sidecar"))
   const hosts: ChaosHost[] = []
   const mounted: string[] = []
+  // Also where the run is broken off: a mount outlives its process.
+  process.once("exit", () => unmount(mounted))
   const traffic = new AbortController()
   const clients: Promise<void>[] = []
   for (let index = 0; index < count; index++) {
@@ -69,7 +71,7 @@ export async function startFleet(servers: Servers, count: number, seed: number):
       await Promise.all(hosts.map((host) => host.sidecar.stop()))
       await Promise.all(hosts.map((host) => host.simulated.stop()))
       await Promise.all(hosts.map((host) => host.link.close()))
-      for (const folder of mounted) execFileSync("umount", [folder])
+      unmount(mounted)
     },
   }
 }
@@ -127,6 +129,10 @@ function mountSmallDisk(folder: string): boolean {
   } catch {
     return false
   }
+}
+
+function unmount(folders: string[]): void {
+  for (const folder of folders.splice(0)) execFileSync("umount", ["--lazy", folder])
 }
 
 const VERSIONS = ["v250-5-g0bdb372", "v250", "v235"] as const

@@ -3,6 +3,9 @@
 import { readOptions, USAGE } from "./options.ts"
 import { runChaos } from "./run.ts"
 
+// What was started ends with this process; leaving by its own exit also gives back what was mounted.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130))
+
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options === null) {

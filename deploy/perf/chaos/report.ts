@@ -36,14 +36,8 @@ function isWithin({ host, fromMs, toMs }: Application, rowHost: string, tsMs: nu
   return (host === null || host === rowHost) && tsMs >= fromMs - 1_000 && tsMs <= toMs + AFTERMATH_MS
 }
 
-export function telemetryLines({
-  samples,
-  telemetry,
-  notes,
-  deadLetters,
-  unreadable,
-  gaps,
-}: Verdict): string {
+export function telemetryLines(verdict: Verdict): string {
+  const { samples, telemetry, notes, deadLetters, unreadable, gaps, notesLost } = verdict
   const missing = telemetry.reduce((sum, one) => sum + one.missing, 0)
   const dropped = telemetry.reduce((sum, one) => sum + one.dropped, 0)
   const holes = telemetry.flatMap((one) => one.holes.map((span) => ({ host: one.host, ...span })))
@@ -51,6 +45,9 @@ export function telemetryLines({
   const kinds = new Map<string, number>()
   for (const { kind } of notes) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   const gapS = gaps.reduce((sum, { fromMs, toMs }) => sum + (fromMs === null ? 0 : toMs - fromMs), 0) / 1000
+  const perSecond = telemetry.map((one) => one.perSecond).sort((a, b) => a - b)
+  const downtimes = telemetry.reduce((sum, one) => sum + one.downtimes, 0)
+  const unfilled = telemetry.flatMap((one) => one.unfilled)
   return [
     `samples   sent ${samples.sent}   stored ${samples.stored}   LOST ${samples.lost.length}   DOUBLED ${samples.doubled.length}`,
     `messages  missing numbers ${missing}, of which notes tell ${dropped}; unreadable ${unreadable}; dead letters ${deadLetters.length}`,
@@ -58,7 +55,9 @@ export function telemetryLines({
     ...holes
       .slice(0, 20)
       .map(({ host, fromMs, toMs }) => `          ${host} ${time(fromMs)} to ${time(toMs)}`),
-    `notes     ${[...kinds].map(([kind, count]) => `${kind} ${count}`).join(", ")}; gaps span ${gapS.toFixed(0)} s in all`,
+    `seconds   own samples per second of presence: lowest ${perSecond[0]?.toFixed(3)}, median ${perSecond[Math.floor(perSecond.length / 2)]?.toFixed(3)}`,
+    `downtimes ${downtimes} of 7 s and more, ${unfilled.length} not filled from the engine's own samples`,
+    `notes     lost ${notesLost.length}; ${[...kinds].map(([kind, count]) => `${kind} ${count}`).join(", ")}; gaps span ${gapS.toFixed(0)} s in all`,
   ].join("\n")
 }
 

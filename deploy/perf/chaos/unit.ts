@@ -19,8 +19,19 @@ export interface Unit {
   running(): boolean
   /** When it was not at work: dead, or frozen. */
   away(): Span[]
+  /** When there was no process. */
+  dead(): Span[]
   /** How often it ended without being told to, and how. */
   ownEnds(): readonly string[]
+}
+
+interface OpenSpan {
+  fromMs: number
+  toMs: number | null
+}
+
+function untilNow({ fromMs, toMs }: OpenSpan): Span {
+  return { fromMs, toMs: toMs ?? Date.now() }
 }
 
 const RESTART_AFTER_MS = 1_000
@@ -29,13 +40,14 @@ export function createUnit(name: string, launch: () => Promise<Child>): Unit {
   let child: Child | null = null
   let wanted = false
   let starting: Promise<void> | null = null
-  const away: { fromMs: number; toMs: number | null }[] = []
+  const deaths: OpenSpan[] = []
+  const freezes: OpenSpan[] = []
   const ends: string[] = []
-  let deadSince: { fromMs: number; toMs: number | null } | null = null
+  let deadSince: OpenSpan | null = null
 
   function dead(): void {
     deadSince = { fromMs: Date.now(), toMs: null }
-    away.push(deadSince)
+    deaths.push(deadSince)
   }
 
   async function launchUntilUp(): Promise<void> {
@@ -89,8 +101,8 @@ export function createUnit(name: string, launch: () => Promise<Child>): Unit {
     async freeze(ms) {
       const frozen = child
       if (!frozen) return
-      const span = { fromMs: Date.now(), toMs: null as number | null }
-      away.push(span)
+      const span: OpenSpan = { fromMs: Date.now(), toMs: null }
+      freezes.push(span)
       const pids = [frozen.pid, ...childrenOf(frozen.pid)]
       for (const pid of pids) signal(pid, "SIGSTOP")
       await delay(ms)
@@ -103,7 +115,8 @@ export function createUnit(name: string, launch: () => Promise<Child>): Unit {
       await child?.stop()
     },
     running: () => child !== null,
-    away: () => away.map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs ?? Date.now() })),
+    away: () => [...deaths, ...freezes].map(untilNow),
+    dead: () => deaths.map(untilNow),
     ownEnds: () => ends,
   }
 }

@@ -17,6 +17,11 @@ export interface HostTelemetry {
   /** Spans without a sample, though the sidecar was there. */
   holes: Span[]
   awayMs: number
+  /** Samples of its own per second that the sidecar was there. */
+  perSecond: number
+  /** Times it was dead for long, and those of them that the engine's samples did not fill. */
+  downtimes: number
+  unfilled: Span[]
 }
 
 export interface Verdict {
@@ -27,6 +32,8 @@ export interface Verdict {
   telemetry: HostTelemetry[]
   deadLetters: DeadLetter[]
   unreadable: number
+  /** Notes that stand in the streams and not in history. */
+  notesLost: { host: string; kind: string; tsMs: number }[]
 }
 
 export async function rowsNow(hosts: readonly ChaosHost[], history: History): Promise<RowVerdict> {
@@ -57,21 +64,51 @@ export async function judge({ hosts, history, natsUrl, watched }: Evidence): Pro
   const missing = missingSeqs(streams.messages)
   const telemetry = hosts.map((host): HostTelemetry => {
     const own = stored.filter((sample) => sample.host === host.id)
+    const awayMs = host.sidecar.away().reduce((sum, span) => sum + lengthWithin(span, watched), 0)
+    const downtimes = host.sidecar
+      .dead()
+      .filter((span) => lengthWithin(span, watched) >= LONG_DOWNTIME_MS && span.toMs < watched.toMs)
     return {
       host: host.id,
       missing: missing.filter((message) => message.host === host.id).length,
       dropped: droppedIn(notes, host.id),
       holes: holesOf(host, own, watched),
-      awayMs: host.sidecar.away().reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0),
+      awayMs,
+      perSecond: ownSamples(host, own, watched) / ((watched.toMs - watched.fromMs - awayMs) / 1000),
+      downtimes: downtimes.length,
+      unfilled: downtimes.filter((span) => !isFilled(span, own)),
     }
   })
   return {
     ...{ rows, notes, telemetry },
     gaps: gapsIn(notes),
+    notesLost: streams.notes.filter((sent) => !notes.some((note) => isNote(note, sent))),
     samples: judgeSamples(streams.samples, stored),
     deadLetters: await history.deadLetters(),
     unreadable: streams.unreadable,
   }
+}
+
+// The engine samples every 5 s, and keeps none from before its own start.
+const LONG_DOWNTIME_MS = 7_000
+
+function lengthWithin(span: Span, watched: Span): number {
+  return Math.max(0, Math.min(span.toMs, watched.toMs) - Math.max(span.fromMs, watched.fromMs))
+}
+
+function isFilled({ fromMs, toMs }: Span, samples: readonly Sample[]): boolean {
+  return samples.some(({ tsMs, source }) => source === "llama-swap" && tsMs > fromMs && tsMs < toMs)
+}
+
+function ownSamples(host: ChaosHost, samples: readonly Sample[], watched: Span): number {
+  const offsets = [0, ...new Set(host.clockShifts.map(({ offsetMs }) => offsetMs))]
+  const isWatched = ({ tsMs }: Sample): boolean =>
+    offsets.some((offset) => tsMs - offset >= watched.fromMs && tsMs - offset <= watched.toMs)
+  return samples.filter((sample) => sample.source !== "llama-swap" && isWatched(sample)).length
+}
+
+function isNote(note: Note, sent: { host: string; kind: string; tsMs: number }): boolean {
+  return note.provider_id === sent.host && note.kind === sent.kind && note.tsMs === sent.tsMs
 }
 
 /** Holes by the true time, and, while the clock was wrong, by the wrong one. */
@@ -88,11 +125,11 @@ function holesOf(host: ChaosHost, samples: readonly Sample[], watched: Span): Sp
   return [...trueHoles, ...shifted]
 }
 
-export function isClean({ rows, samples, telemetry, deadLetters, unreadable }: Verdict): boolean {
+export function isClean({ rows, samples, telemetry, deadLetters, unreadable, notesLost }: Verdict): boolean {
   return (
     rows.lost.length + rows.doubled.length + rows.invented.length === 0 &&
     samples.lost.length + samples.doubled.length === 0 &&
     telemetry.every(({ missing, dropped, holes }) => missing === dropped && holes.length === 0) &&
-    deadLetters.length + unreadable === 0
+    deadLetters.length + unreadable + notesLost.length === 0
   )
 }

@@ -1,8 +1,7 @@
 import { parseEnvelope } from "@boocontrol/shared/envelope"
 import type { Envelope } from "@boocontrol/shared/envelope"
-import { STREAMS, parseEventSubject, subjects } from "@boocontrol/shared/subjects"
+import { STREAMS, parseEventSubject } from "@boocontrol/shared/subjects"
 import type { StreamName } from "@boocontrol/shared/subjects"
-import { HostId } from "@boocontrol/shared/ids"
 import { connect, jetstream, jetstreamManager } from "../../../test/services/clients.ts"
 import type { Sample, SentMessage } from "./samples.ts"
 
@@ -11,14 +10,15 @@ const NAMES = Object.keys(STREAMS) as StreamName[]
 export interface StreamContents {
   messages: SentMessage[]
   samples: Sample[]
+  notes: { host: string; kind: string; tsMs: number }[]
   /** Messages that make no sense. */
   unreadable: number
 }
 
 /** Everything that stands in the streams: what the sidecars said, as NATS kept it. */
 export async function readStreams(natsUrl: string): Promise<StreamContents> {
-  const contents: StreamContents = { messages: [], samples: [], unreadable: 0 }
-  await eachMessage(natsUrl, null, (subject, text) => {
+  const contents: StreamContents = { messages: [], samples: [], notes: [], unreadable: 0 }
+  await eachMessage(natsUrl, (subject, text) => {
     const address = parseEventSubject(subject)
     const parsed = address && parseEnvelope(text, address)
     if (!parsed?.ok || parsed.envelope.seq === null) {
@@ -28,6 +28,10 @@ export async function readStreams(natsUrl: string): Promise<StreamContents> {
     const { envelope } = parsed
     contents.messages.push({ host: envelope.host, boot: envelope.boot, seq: parsed.envelope.seq ?? 0 })
     if (envelope.kind === "perf") contents.samples.push(...samplesOf(envelope))
+    if (envelope.kind === "note") {
+      const { note, ts } = envelope.data
+      contents.notes.push({ host: envelope.host, kind: note, tsMs: Date.parse(ts) })
+    }
   })
   return contents
 }
@@ -35,7 +39,9 @@ export async function readStreams(natsUrl: string): Promise<StreamContents> {
 /** Publishes what stands in the streams of one host again, without message ids. Gives how many. */
 export async function republishStreams(natsUrl: string, host: string): Promise<number> {
   const found: { subject: string; text: string }[] = []
-  await eachMessage(natsUrl, host, (subject, text) => found.push({ subject, text }))
+  await eachMessage(natsUrl, (subject, text) => {
+    if (parseEventSubject(subject)?.host === host) found.push({ subject, text })
+  })
   const nc = await connect({ servers: natsUrl })
   for (const { subject, text } of found) nc.publish(subject, text)
   await nc.flush()
@@ -59,20 +65,14 @@ export async function unacknowledged(natsUrl: string, durable: string): Promise<
   }
 }
 
-async function eachMessage(
-  natsUrl: string,
-  host: string | null,
-  take: (subject: string, text: string) => void,
-): Promise<void> {
+async function eachMessage(natsUrl: string, take: (subject: string, text: string) => void): Promise<void> {
   const nc = await connect({ servers: natsUrl })
   try {
     const manager = await jetstreamManager(nc)
     for (const name of NAMES) {
       const { last_seq } = (await manager.streams.info(name)).state
       if (last_seq === 0) continue
-      const filter = host === null ? {} : { filter_subjects: subjects.eventsOf(HostId.parse(host)) }
-      const consumer = await jetstream(nc).consumers.get(name, filter)
-      if ((await consumer.info()).num_pending === 0) continue
+      const consumer = await jetstream(nc).consumers.get(name)
       for await (const msg of await consumer.consume({ max_messages: 500 })) {
         take(msg.subject, msg.string())
         if (msg.info.pending === 0) break
