@@ -104,8 +104,10 @@ export async function createApp({
       // Outcomes of commands reach those who wait for them live; there is no table of them.
       result: async () => undefined,
     },
-    onRejected: (host, reason, problem) => {
-      if (host !== null && !SEEN_LIVE.has(reason)) fleet.rejected(host, `${reason}: ${problem}`)
+    onRejected: ({ host, kind, reason, problem }) => {
+      // The live half counts what it hears itself; samples to store it does not look at.
+      if (host === null || (SEEN_LIVE.has(reason) && kind !== "perf")) return
+      fleet.rejected(host, `${reason}: ${problem}`)
     },
   })
   const resume = createResume({

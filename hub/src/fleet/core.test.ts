@@ -56,10 +56,21 @@ describe("a patch", () => {
       null,
     ],
     [
-      "of the same presence holds the time alone",
+      "is not made of the same presence again",
       [
         [0, here()],
         [5_000, here()],
+        [10_000, here()],
+      ],
+      null,
+    ],
+    [
+      "of the same presence holds the time alone, as often as silence takes",
+      [
+        [0, here()],
+        [5_000, here()],
+        [10_000, here()],
+        [15_000, here()],
       ],
       ["last_seen_at"],
     ],

@@ -21,6 +21,12 @@ export interface Sender {
   readonly boot: BootId
 }
 
+/**
+ * While nothing else changes, so often does "last seen" of a host that is there. Every presence would cost a frame
+ * for every host and reader, five seconds after five seconds, to say that nothing is new. No longer than silence takes.
+ */
+const SEEN_SHOWN_EVERY_MS = SILENT_AFTER_MS
+
 export type HostEvent =
   | { kind: "presence"; from: Sender; data: PresenceData }
   /** Heard as it is said, or read again from the stream by a hub that was not there: `seq` tells which is newer. */
@@ -168,7 +174,7 @@ function onPresence(host: HostState, { from, data }: PresenceEvent, nowMs: numbe
     },
     {
       ...becomes(host, engine.liveness, nowMs),
-      last_seen_at: instantOf(nowMs),
+      ...seenDue(host, engine.liveness, nowMs),
       simulated: data.simulated ?? host.shown.simulated,
       sidecar_version: data.sidecar_version,
       engine_version: engine.version,
@@ -233,9 +239,16 @@ function onTick(host: HostState, nowMs: number): HostStep {
   const changes = rejectedDue(host, host.rejected, nowMs)
   if (silent && host.shown.liveness !== "down") {
     next = { ...next, statesKnown: false, reportedIn: null }
-    return show(next, { ...changes, ...becomes(host, "down", nowMs) })
+    const heard = host.holder?.boot ? { last_seen_at: instantOf(host.presenceAtMs) } : {}
+    return show(next, { ...changes, ...becomes(host, "down", nowMs), ...heard })
   }
-  return show(next, changes)
+  return next === host && changes.rejected === undefined ? quiet(host) : show(next, changes)
+}
+
+function seenDue(host: HostState, liveness: FleetHost["liveness"], nowMs: number): Changes {
+  const { last_seen_at: before, liveness: was } = host.shown
+  const isDue = before === null || was !== liveness || nowMs - epochMsOf(before) >= SEEN_SHOWN_EVERY_MS
+  return isDue ? { last_seen_at: instantOf(nowMs) } : {}
 }
 
 /** What changes on screen with the liveness: what a host that is down was doing is not known any more. */
@@ -259,20 +272,23 @@ function quiet(host: HostState): HostStep {
 
 /** Compares, and raises `seq` only where a reader would see another value. */
 function show(host: HostState, changes: Changes): HostStep {
-  const wanted: FleetHost = { ...host.shown, ...changes }
-  const known = host.statesKnown && wanted.liveness !== "down"
-  wanted.twin = host.twin && { instance: host.twin.instance, at: host.twin.since }
-  wanted.models = shownModels(host.reported, { prefs: host.prefs, known })
+  const known = host.statesKnown && (changes.liveness ?? host.shown.liveness) !== "down"
+  const wanted: Changes = {
+    ...changes,
+    twin: host.twin && { instance: host.twin.instance, at: host.twin.since },
+    models: shownModels(host.reported, { prefs: host.prefs, known }),
+  }
   const patch: Changes = {}
   for (const key of keysOf(wanted)) {
     if (key !== "sample" && !sameValue(host.shown[key], wanted[key])) copyKey(patch, wanted, key)
   }
-  const shown: FleetHost = { ...host.shown, ...patch, sample: wanted.sample }
+  const shown: FleetHost = { ...host.shown, ...patch }
+  if (changes.sample !== undefined) shown.sample = changes.sample
   if (keysOf(patch).length === 0) return quiet({ ...host, shown })
   return { ...quiet({ ...host, seq: host.seq + 1, shown }), patch }
 }
 
-function copyKey<K extends keyof FleetHost>(to: Pick<Changes, K>, from: Pick<FleetHost, K>, key: K): void {
+function copyKey<K extends keyof FleetHost>(to: Pick<Changes, K>, from: Pick<Changes, K>, key: K): void {
   to[key] = from[key]
 }
 

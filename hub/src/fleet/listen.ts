@@ -17,7 +17,8 @@ export interface Heard {
 
 /**
  * Everything hosts say, by core NATS: every hub hears all of it, in order, at once. What is stored comes to one hub
- * only and later, through the streams.
+ * only and later, through the streams. Samples to store say nothing here that live ones do not, and are the most of
+ * all bytes: they are left to those who store them, who also count what is wrong with them.
  */
 export function listen(nc: NatsConnection, heard: Heard, log: Log): { stop(): void } {
   const reject = rejecting(heard, log)
@@ -26,6 +27,7 @@ export function listen(nc: NatsConnection, heard: Heard, log: Log): { stop(): vo
       if (error) return log.warn({ err: error }, "the subscription to events failed")
       const subject = parseEventSubject(message.subject)
       if (!subject) return reject(message.subject, "no such kind of event")
+      if (subject.kind === "perf") return
       const parsed = parseEnvelope(message.string(), subject)
       if (parsed.ok) heard.envelope(parsed.envelope)
       else reject(message.subject, parsed.problem)

@@ -1,16 +1,7 @@
 import { parseEnvelope } from "@boocontrol/shared/envelope"
 import type { Envelope } from "@boocontrol/shared/envelope"
-import type { HostId } from "@boocontrol/shared/ids"
 import { isDurable, parseEventSubject } from "@boocontrol/shared/subjects"
-import type { EventKind } from "@boocontrol/shared/subjects"
-import type { DurableKind, RejectReason } from "./ports.ts"
-
-export interface Rejected {
-  host: HostId | null
-  kind: EventKind | null
-  reason: RejectReason
-  problem: string
-}
+import type { DurableKind, Rejected } from "./ports.ts"
 
 /** A message of a stream: an event to store, or why it is none. */
 export type Reading = { ok: true; envelope: Envelope<DurableKind> } | ({ ok: false } & Rejected)

@@ -9,9 +9,8 @@ import type { Log } from "../platform/log.ts"
 import { isAboutData } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
-import type { Rejected } from "./core.ts"
 import type { IngestCounters } from "./counters.ts"
-import type { DurableKind, Handler, Handlers, HostsPort, OnRejected } from "./ports.ts"
+import type { DurableKind, Handler, Handlers, HostsPort, OnRejected, Rejected } from "./ports.ts"
 import { storeDeadLetters } from "./store.ts"
 
 export interface DeliverOptions {
@@ -84,7 +83,7 @@ export async function deliver(
       { subject: msg.subject, reason: rejected.reason, problem: rejected.problem },
       "message not stored",
     )
-    options.onRejected(rejected.host, rejected.reason, rejected.problem)
+    options.onRejected(rejected)
   }
 
   const store = async <K extends DurableKind>(

@@ -18,6 +18,7 @@ export type {
   Handlers,
   HostsPort,
   OnRejected,
+  Rejected,
   RejectReason,
 } from "./ports.ts"
 export { createResume } from "./resume.ts"

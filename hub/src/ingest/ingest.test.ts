@@ -78,7 +78,7 @@ async function startHub(
   const ingest = createIngest({
     ...{ sql, nc, clock: systemClock, log: silentLog, streams: STREAMS, handlers },
     hosts: { ensureHost: () => Promise.resolve(), isEnabled: (host) => !disabled.includes(host) },
-    onRejected: (host, reason) => hub.rejected.push([host, reason]),
+    onRejected: ({ host, reason }) => hub.rejected.push([host, reason]),
     limits: { ackWaitMs, maxAckPending: 512 },
   })
   ingest.start()

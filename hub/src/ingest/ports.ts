@@ -1,6 +1,6 @@
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
-import type { STREAMS, StreamName } from "@boocontrol/shared/subjects"
+import type { EventKind, STREAMS, StreamName } from "@boocontrol/shared/subjects"
 
 /** Kinds that are stored: what stands in a stream. */
 export type DurableKind = (typeof STREAMS)[StreamName][number]
@@ -32,8 +32,14 @@ export interface HostsPort {
   isEnabled(host: HostId): boolean
 }
 
-/** `host` is null where not even the subject is readable. */
-export type OnRejected = (host: HostId | null, reason: RejectReason, problem: string) => void
+export interface Rejected {
+  /** Null where not even the subject is readable. */
+  host: HostId | null
+  kind: EventKind | null
+  reason: RejectReason
+  problem: string
+}
+export type OnRejected = (rejected: Rejected) => void
 
 /** `unstorable`: Postgres refused it. `unresolved`: what it needs never came. `aged-out`: nobody read it in time. */
 export type RejectReason =

@@ -145,5 +145,5 @@ async function recordLoss({ from, to }: { from: number; to: number }, options: R
   log.error({ stream, from, to }, problem)
   const letter = { host: null, kind: null, subject: "", stream, streamSeq: from, payload: null }
   await storeDeadLetters(sql, [{ ...letter, reason: "aged-out", problem }])
-  onRejected(null, "aged-out", problem)
+  onRejected({ host: null, kind: null, reason: "aged-out", problem })
 }

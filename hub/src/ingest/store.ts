@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import type { Sql } from "../platform/postgres.ts"
-import type { Rejected } from "./core.ts"
+import type { Rejected } from "./ports.ts"
 
 export interface DeadLetter extends Rejected {
   subject: string

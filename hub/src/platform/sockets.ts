@@ -1,6 +1,7 @@
 import websocket from "@fastify/websocket"
 import type { WebSocket } from "@fastify/websocket"
-import type { FastifyInstance } from "fastify"
+import type { FastifyInstance, FastifyRequest } from "fastify"
+import type { Socket } from "node:net"
 import { ClientFrame, DEFAULT_TOPICS } from "@boocontrol/shared/frames"
 import type { Frame, FrameHandlers } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
@@ -9,7 +10,7 @@ import type { Clock } from "./clock.ts"
 import { bytesOf } from "./frame-bytes.ts"
 import type { Log } from "./log.ts"
 import { CLIENT_LIMITS, createSocketClient } from "./socket-client.ts"
-import type { ClientLimits, ReadyFrame, SocketClient } from "./socket-client.ts"
+import type { ClientLimits, ClientSocket, ReadyFrame, SocketClient } from "./socket-client.ts"
 import { SOCKET_PROTOCOL } from "./socket-token.ts"
 
 /** What a reader gets besides the stream, asked at the moment it is needed. */
@@ -97,8 +98,8 @@ export function createSockets({ sources, clock, log, limits = CLIENT_LIMITS }: S
     control_job: (frame) => broadcast(frame, { topics: ["jobs"], loss: "never" }),
   }
 
-  const join = (socket: WebSocket): void => {
-    const client = createSocketClient(socket, {
+  const join = (socket: WebSocket, request: FastifyRequest): void => {
+    const client = createSocketClient(gathering(socket, request.raw.socket), {
       limits,
       lagged: (topic, dropped) =>
         ready({ type: "control_fleet", kind: "lagged", topic, dropped }, { topic: "fleet", loss: "never" }),
@@ -192,6 +193,33 @@ export function createSockets({ sources, clock, log, limits = CLIENT_LIMITS }: S
       for (const { socket } of leaving) socket.close(GOING_AWAY, "the hub stops")
       clock.setTimeout(() => leaving.forEach(({ socket }) => socket.terminate()), LEAVE_WITHIN_MS)
     },
+  }
+}
+
+/**
+ * Everything that is sent within one turn leaves in one write. A change of many hosts at once, for many readers, would
+ * otherwise be a call of the operating system for each frame and reader, while nobody is heard.
+ */
+function gathering(socket: WebSocket, wire: Socket): ClientSocket {
+  let isHeld = false
+  const hold = (): void => {
+    if (isHeld) return
+    isHeld = true
+    wire.cork()
+    setImmediate(() => {
+      isHeld = false
+      wire.uncork()
+    })
+  }
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount
+    },
+    send(data, options, sent) {
+      hold()
+      socket.send(data, options, sent)
+    },
+    close: (code, reason) => socket.close(code, reason),
   }
 }
 
