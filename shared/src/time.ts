@@ -9,7 +9,9 @@ export type Instant = z.infer<typeof Instant>
 
 /** Epoch milliseconds to `Instant`. Throws a RangeError for a number that is no date. */
 export function instantOf(epochMs: number): Instant {
-  return Instant.parse(new Date(epochMs).toISOString())
+  const text = new Date(epochMs).toISOString()
+  // Years of more than four digits are longer, and no `Instant`. Of this length it is one, and that is quickly seen.
+  return text.length === 24 ? (text as Instant) : Instant.parse(text)
 }
 
 /** `Instant` to epoch milliseconds. */
