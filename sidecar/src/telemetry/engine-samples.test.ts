@@ -24,10 +24,13 @@ function world(given: Given = {}) {
   const published: PerfSample[] = []
   const saved: unknown[] = []
   const state: { has: PerfSample[] | null } = { has: [] }
-  const mark = watermark({
-    load: (_, schema) => (given.saved ? (schema.safeParse({ sample_ts: given.saved }).data ?? null) : null),
-    save: (_, value) => void saved.push(value),
-  })
+  const mark = watermark(
+    {
+      load: (_, schema) => (given.saved ? (schema.safeParse({ sample_ts: given.saved }).data ?? null) : null),
+      save: (_, value) => void saved.push(value),
+    },
+    clock,
+  )
   const feed = engineFeed({
     engine: {
       samples(after) {
@@ -65,6 +68,7 @@ describe("samples of the engine", () => {
     ["what was kept here", { saved: at(-50), hub: at(-100) }, at(-50)],
     ["what the hub has", { saved: at(-100), hub: at(-50) }, at(-50)],
     ["the whole window where nobody knows", {}, null],
+    ["what lies in the past, where a clock was wrong", { saved: at(-100), hub: at(3_600) }, at(-100)],
   ])("are asked for from the later of %s", async (_, given, from) => {
     const { clock, asked, feed } = world(given)
     feed.start()
@@ -98,6 +102,19 @@ describe("samples of the engine", () => {
     expect(feed.newest()?.ts).toBe(at(4))
     await clock.advance(15_000)
     expect(feed.newest()).toBeNull()
+  })
+
+  it("go on at once when the clock is set back an hour", async () => {
+    const { clock, published, state, feed } = world({ needed: true })
+    state.has = [sample(3_600)]
+    clock.step(START + 3_600_000)
+    feed.start()
+    await clock.advance(0)
+    clock.step(START)
+    await clock.advance(5_000)
+    state.has.push(sample(7))
+    await clock.advance(5_000)
+    expect(published.map(({ ts }) => ts)).toEqual([at(3_600), at(7)])
   })
 
   it("survive an engine that throws", async () => {

@@ -1,5 +1,5 @@
 import type { PerfSample } from "@boocontrol/shared/telemetry"
-import { epochMsOf } from "@boocontrol/shared/time"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { Clock } from "../platform/clock.ts"
 import type { EngineSamples, Watermark } from "./ports.ts"
@@ -44,13 +44,17 @@ export function engineFeed(options: EngineFeedOptions): EngineFeed {
   let newest: PerfSample | null = null
 
   async function run(): Promise<void> {
-    let after = later(watermark.load(), await options.askHub())
+    let after = later(past(watermark.load()), past(await options.askHub()))
     let filled = false
     let pollMs = POLL_MS
     while (!signal.aborted) {
+      // The clock was set back: nothing would come until it is there again.
+      if (after !== null && past(after) === null) after = instantOf(clock.now())
       if (options.needed() || !filled) {
-        const samples = await engine.samples(after).catch(() => null)
-        if (samples !== null) {
+        const given = await engine.samples(after).catch(() => null)
+        if (given !== null) {
+          // What the engine took while the clock was ahead was fetched then.
+          const samples = given.filter(({ ts }) => past(ts) !== null)
           take(samples, after)
           after = samples.reduce((latest, { ts }) => later(latest, ts), after)
           filled = true
@@ -59,6 +63,11 @@ export function engineFeed(options: EngineFeedOptions): EngineFeed {
       } else after = later(after, watermark.load())
       await clock.sleep(pollMs, signal)
     }
+  }
+
+  /** Null for a time that is yet to come: it was taken from a clock that was wrong. */
+  function past(ts: Instant | null): Instant | null {
+    return ts !== null && epochMsOf(ts) > clock.now() + FRESH_MS ? null : ts
   }
 
   function take(samples: readonly PerfSample[], after: Instant | null): void {

@@ -52,7 +52,7 @@ const GPU_READING_FRESH_MS = 5_000
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { clock, log, local, facts } = options
-  const mark = watermark(options.shelf)
+  const mark = watermark(options.shelf, clock)
   const system = local ? systemReader() : null
   let machine: StaticFacts | null = null
   let inventory: GpuInventory[] = []
