@@ -117,6 +117,16 @@ describe("samples of the engine", () => {
     expect(published.map(({ ts }) => ts)).toEqual([at(3_600), at(7)])
   })
 
+  it("of an engine whose own clock is ahead are all taken, each once", async () => {
+    const { clock, published, state, feed } = world({ needed: true })
+    state.has = [sample(60)]
+    feed.start()
+    await clock.advance(0)
+    state.has.push(sample(65))
+    await clock.advance(10_000)
+    expect(published.map(({ ts }) => ts)).toEqual([at(60), at(65)])
+  })
+
   it("survive an engine that throws", async () => {
     const clock = manualClock(START)
     let calls = 0

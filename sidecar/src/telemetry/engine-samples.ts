@@ -45,6 +45,7 @@ export function engineFeed(options: EngineFeedOptions): EngineFeed {
 
   async function run(): Promise<void> {
     let after = later(past(watermark.load()), past(await options.askHub()))
+    let latest: Instant | null = null
     let filled = false
     let pollMs = POLL_MS
     while (!signal.aborted) {
@@ -53,10 +54,11 @@ export function engineFeed(options: EngineFeedOptions): EngineFeed {
       if (options.needed() || !filled) {
         const given = await engine.samples(after).catch(() => null)
         if (given !== null) {
-          // What the engine took while the clock was ahead was fetched then.
-          const samples = given.filter(({ ts }) => past(ts) !== null)
+          // What the engine took while the clock was ahead was fetched then. An engine elsewhere may always be ahead.
+          const samples = given.filter(({ ts }) => past(ts) !== null || latest === null || ts > latest)
+          latest = samples.reduce((most, { ts }) => later(most, ts), latest)
           take(samples, after)
-          after = samples.reduce((latest, { ts }) => later(latest, ts), after)
+          after = samples.reduce((most, { ts }) => later(most, ts), after)
           filled = true
           pollMs = POLL_MS
         } else if (!options.needed()) pollMs = Math.min(pollMs * 2, MOST_POLL_MS)
