@@ -19,6 +19,8 @@ export interface Stack {
   hub: ChildProcess
   natsUrl: string
   databaseUrl: string
+  /** Where all of it keeps its files. */
+  folder: string
   /** What counts as the product: its process trees. */
   pids(): { hub: number; nats: number; postgres: number }
   /** Ends the hub, and starts one again on the same address. */
@@ -76,6 +78,7 @@ export async function startStack({ hubFlags = [] }: { hubFlags?: string[] } = {}
     },
     natsUrl,
     databaseUrl: database.url,
+    folder,
     pids: () => ({ hub: hub.pid ?? 0, nats: nats.child.pid, postgres: database.child.pid }),
     stopHub: () => endChild(hub),
     async startHub() {
