@@ -41,9 +41,18 @@ it("describes every route, and loads nothing from elsewhere for it", async () =>
   const api = Object.keys(paths).filter((path) => path.startsWith("/control/api/control/"))
   expect(api).toEqual(
     expect.arrayContaining(
-      ["hosts", "providers", "fleet", "models", "models/prefs", "model-events", "activity", "perf"].map(
-        (name) => `/control/api/control/${name}`,
-      ),
+      [
+        "hosts",
+        "providers",
+        "fleet",
+        "models",
+        "models/prefs",
+        "model-events",
+        "activity",
+        "perf",
+        "storage",
+        "completeness",
+      ].map((name) => `/control/api/control/${name}`),
     ),
   )
   expect(Object.keys(paths["/control/api/control/hosts/{id}"] ?? {}).sort()).toEqual(["delete", "patch"])

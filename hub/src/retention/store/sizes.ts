@@ -79,11 +79,16 @@ export async function captureBytes(sql: Sql): Promise<number> {
   return row?.bytes ?? 0
 }
 
-/** Aggregates that wait to be computed, by tier; hours of requests as `requests`. */
+/**
+ * Aggregates that wait to be computed, by tier; hours of requests as `requests`. What is open still, or was marked just
+ * now, does not wait.
+ */
 export async function dirtyBuckets(sql: Sql): Promise<DirtyBuckets[]> {
   return await sql<{ tier: string; waiting: number; oldest: Instant | null }[]>`
-    select tier, count(*) as waiting, min(bucket) as oldest from control_dirty_buckets group by tier
+    select tier, count(*) as waiting, min(bucket) as oldest from control_dirty_buckets
+    where marked_at < clock_timestamp() - interval '30 seconds' group by tier
     union all
-    select 'requests', count(*), min(hour) from control_dirty_request_hours having count(*) > 0
+    select 'requests', count(*), min(hour) from control_dirty_request_hours
+    where hour < clock_timestamp() - interval '62 minutes' having count(*) > 0
     order by tier`
 }
