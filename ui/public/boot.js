@@ -1,15 +1,3 @@
-// Runs before the first paint. First the theme, so that a light screen never flashes dark. The cockpit takes over in platform/theme.ts.
-;(function () {
-  var choice = null
-  try {
-    choice = localStorage.getItem("boocontrol.theme")
-  } catch {
-    // Storage may be switched off; the system's preference is used then.
-  }
-  var light = choice === "light" || (choice !== "dark" && matchMedia("(prefers-color-scheme: light)").matches)
-  document.documentElement.dataset.theme = light ? "light" : "dark"
-})()
-
 // Opens the one WebSocket while the cockpit's own code is still on its way, so that the fleet is there when it is.
 // What comes before anybody listens is kept; platform/socket.ts takes both over.
 ;(function () {
@@ -28,4 +16,16 @@
       socket.removeEventListener("message", keep)
     },
   }
+})()
+
+// The theme, before the first paint, so that a light screen never flashes dark. The cockpit takes over in platform/theme.ts.
+;(function () {
+  var choice = null
+  try {
+    choice = localStorage.getItem("boocontrol.theme")
+  } catch {
+    // Storage may be switched off; the system's preference is used then.
+  }
+  var light = choice === "light" || (choice !== "dark" && matchMedia("(prefers-color-scheme: light)").matches)
+  document.documentElement.dataset.theme = light ? "light" : "dark"
 })()

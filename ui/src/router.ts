@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory } from "vue-router"
 import type { Router } from "vue-router"
+import FleetPage from "./fleet/FleetPage.vue"
 
 declare module "vue-router" {
   interface RouteMeta {
@@ -7,7 +8,10 @@ declare module "vue-router" {
   }
 }
 
-/** Pages come when they are asked for. `base` is the path of <base href>, which the hub writes into the page. */
+/**
+ * Pages come when they are asked for, but for the first one, which comes with the shell. `base` is the path of
+ * <base href>, which the hub writes into the page.
+ */
 export function createAppRouter(base: string): Router {
   const router = createRouter({
     history: createWebHistory(base),
@@ -15,7 +19,7 @@ export function createAppRouter(base: string): Router {
       {
         path: "/",
         name: "fleet",
-        component: () => import("./fleet/FleetPage.vue"),
+        component: FleetPage,
         meta: { title: "Fleet" },
       },
       {

@@ -1,6 +1,5 @@
-import { ActivityRow } from "@boocontrol/shared/activity"
+import type { ActivityRow } from "@boocontrol/shared/activity"
 import type { ActivityFrame } from "@boocontrol/shared/frames"
-import { pageOf } from "@boocontrol/shared/http"
 import { defineStore } from "pinia"
 import { shallowRef } from "vue"
 import { useApi } from "../platform/api.ts"
@@ -15,7 +14,7 @@ const LIST_ROWS = 20_000
 const PAGE_ROWS = 200
 const RECENT_PAGE_ROWS = 250
 
-const ActivityPage = pageOf(ActivityRow)
+const rowPage = async () => (await import("../platform/schemas.ts")).ActivityRowPage
 
 /** One list of rows as a page shows it: what it is narrowed to, what it holds, what waits above it. */
 export interface RowList {
@@ -75,7 +74,7 @@ export const useActivity = defineStore("activity", () => {
 
   /** The newest page, also after a lost connection: it closes the hole that is now between screen and hub. */
   async function loadRecent(): Promise<void> {
-    const page = await api.get("activity", ActivityPage, { query: { limit: RECENT_PAGE_ROWS } })
+    const page = await api.get("activity", rowPage, { query: { limit: RECENT_PAGE_ROWS } })
     const joins = page.next === null || splitKnown(recent.value, page.rows).known.length > 0
     recent.value = mergeRows(joins ? recent.value : [], page.rows, RECENT_ROWS)
     recentLoaded.value = true
@@ -99,7 +98,7 @@ export const useActivity = defineStore("activity", () => {
   async function load(mine: number, cursor: string | null): Promise<void> {
     const query = { ...apiQueryOf(list.value.filters), limit: PAGE_ROWS, cursor }
     try {
-      const page = await api.get("activity", ActivityPage, { query })
+      const page = await api.get("activity", rowPage, { query })
       if (mine !== generation) return
       const rows = mergeRows(list.value.rows, page.rows, LIST_ROWS)
       list.value = { ...list.value, rows, next: page.next, phase: "ready", error: null }

@@ -1,5 +1,6 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { onScopeDispose, watch } from "vue"
+import { useSettled } from "../platform/settled.ts"
 import { useSocket } from "../platform/socket.ts"
 import { useTelemetry } from "../telemetry/store.ts"
 
@@ -7,9 +8,10 @@ import { useTelemetry } from "../telemetry/store.ts"
 export function useHostReadings(id: HostId): void {
   const socket = useSocket()
   const telemetry = useTelemetry()
+  const settled = useSettled()
   onScopeDispose(socket.need(`perf:${id}`))
   watch(
-    () => socket.status.value.phase === "open",
+    () => settled.value && socket.status.value.phase === "open",
     (open) => {
       if (open) telemetry.wantHistory(id)
     },

@@ -1,4 +1,4 @@
-import { ErrorBody } from "@boocontrol/shared/errors"
+import type { ErrorBody } from "@boocontrol/shared/errors"
 import { inject } from "vue"
 import type { InjectionKey } from "vue"
 import type * as z from "zod/mini"
@@ -25,12 +25,15 @@ export class ApiError extends Error {
 }
 
 export interface Api {
-  get<T extends z.ZodMiniType>(path: string, reply: T, given?: RequestGiven): Promise<z.infer<T>>
+  /** The schema of the reply, or what fetches it: it then comes while the reply is on its way. */
+  get<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, given?: RequestGiven): Promise<z.infer<T>>
   /** The reply's body is not looked at: what changed comes as a frame. */
   put(path: string, body: unknown): Promise<void>
   /** Full address of a route, for a link. */
   href(path: string, query?: Query): string
 }
+
+export type ReplySchema<T> = T | (() => Promise<T>)
 
 interface RequestGiven {
   readonly query?: Query
@@ -56,8 +59,11 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
     href,
     async get(path, schema, given = {}) {
       const init: RequestInit = given.signal ? { signal: given.signal } : {}
-      const reply = await call(href(path, given.query), init)
-      const parsed = schema.safeParse(await readJson(reply))
+      const [reply, known] = await Promise.all([
+        call(href(path, given.query), init),
+        typeof schema === "function" ? schema() : schema,
+      ])
+      const parsed = known.safeParse(await readJson(reply))
       if (parsed.success) return parsed.data
       throw new ApiError(`The hub's reply to ${path} is not understood here: reload the page`, {
         code: "REPLY_REJECTED",
@@ -81,6 +87,7 @@ async function readJson(reply: Response): Promise<unknown> {
 }
 
 async function errorOf(reply: Response): Promise<ApiError> {
+  const { ErrorBody } = await import("./schemas.ts")
   const body = ErrorBody.safeParse(await readJson(reply))
   if (!body.success)
     return new ApiError(`The hub answered ${reply.status}`, { code: "HTTP", status: reply.status })

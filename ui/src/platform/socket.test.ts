@@ -1,8 +1,9 @@
-import { KNOWN_FRAME_TYPES } from "@boocontrol/shared/frames"
-import type { Frame, FrameHandlers, FrameType } from "@boocontrol/shared/frames"
+import { Frame, KNOWN_FRAME_TYPES } from "@boocontrol/shared/frames"
+import type { FrameHandlers, FrameType } from "@boocontrol/shared/frames"
 import { describe, expect, it } from "vitest"
 import { StillClock } from "../test/app.ts"
 import { HUB_ID, NOW, aHost, snapshotOf } from "../test/examples.ts"
+import type { ReadFrame } from "./frame-reader.ts"
 import { createSocket } from "./socket.ts"
 import type { WireEvents } from "./socket.ts"
 import { reconnectDelayMs } from "./socket-rules.ts"
@@ -13,7 +14,13 @@ interface FakeWire {
   closed: boolean
 }
 
-function rig() {
+const atOnce: ReadFrame = (text) => {
+  const parsed = text === "{" ? null : Frame.safeParse(JSON.parse(text))
+  if (!parsed) return { rejection: "not JSON" }
+  return parsed.success ? { frame: parsed.data } : { rejection: parsed.error.issues[0]?.path.join(".") ?? "" }
+}
+
+function rig(read = atOnce) {
   const clock = new StillClock()
   const wires: FakeWire[] = []
   const handled: Frame[] = []
@@ -37,6 +44,7 @@ function rig() {
         },
       }
     },
+    read,
     handlers,
     clock: clock.asClock(),
     random: () => 0,
@@ -81,6 +89,35 @@ describe("the one socket", () => {
     expect(socket.status.value.rejected).toBe(2)
     expect(socket.status.value.rejection).toContain("seq")
     expect(handled).toHaveLength(1)
+  })
+
+  it("hands frames on in the order they came, also where one of them waits for what reads it", async () => {
+    const waiting = Promise.withResolvers<void>()
+    const { socket, wire, handled } = rig((text) =>
+      text.includes("control_job") ? waiting.promise.then(() => atOnce(text)) : atOnce(text),
+    )
+    const order: FrameType[] = ["control_perf", "control_job", "control_log", "control_activity"]
+    socket.start()
+    wire(0).events.opened()
+    for (const type of order) wire(0).events.received(JSON.stringify(EXAMPLES[type]))
+    expect(handled.map(({ type }) => type)).toEqual(["control_perf"])
+    waiting.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(handled.map(({ type }) => type)).toEqual(order)
+    wire(0).events.received(JSON.stringify(EXAMPLES.control_log))
+    expect(handled).toHaveLength(5)
+  })
+
+  it("drops what waited to be read when its connection is gone", async () => {
+    const waiting = Promise.withResolvers<void>()
+    const { socket, wire, handled } = rig((text) => waiting.promise.then(() => atOnce(text)))
+    socket.start()
+    wire(0).events.opened()
+    wire(0).events.received(JSON.stringify(EXAMPLES.control_log))
+    socket.stop()
+    waiting.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(handled).toEqual([])
   })
 
   it("opens one connection however often it is started", () => {

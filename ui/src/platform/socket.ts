@@ -1,10 +1,10 @@
-import { Frame } from "@boocontrol/shared/frames"
-import type { ClientFrame, FrameHandlers, Topic } from "@boocontrol/shared/frames"
+import type { ClientFrame, Frame, FrameHandlers, Topic } from "@boocontrol/shared/frames"
 import { DEFAULT_TOPICS } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
 import { inject, shallowRef } from "vue"
 import type { InjectionKey, ShallowRef } from "vue"
 import type { Clock } from "./clock.ts"
+import type { Read, ReadFrame } from "./frame-reader.ts"
 import { dispatch, reconnectDelayMs } from "./socket-rules.ts"
 
 /**
@@ -52,6 +52,7 @@ export interface WireEvents {
 
 interface SocketDeps {
   readonly open: (events: WireEvents) => Wire
+  readonly read: ReadFrame
   readonly handlers: FrameHandlers
   readonly clock: Pick<Clock, "after" | "nowMs" | "monotonicMs">
   readonly random: () => number
@@ -81,6 +82,8 @@ export function createSocket(deps: SocketDeps): Socket {
   let sentTopics = ""
   let cancelWait: () => void = () => undefined
   let cancelGather: (() => void) | null = null
+  // While one frame waits for what reads it, those behind it wait for their turn.
+  let turn: Promise<void> | null = null
 
   const set = (change: Partial<SocketStatus>) => {
     status.value = { ...status.value, ...change }
@@ -102,7 +105,7 @@ export function createSocket(deps: SocketDeps): Socket {
         sendTopics()
       },
       received(text) {
-        if (current()) receive(text)
+        if (current()) receive(text, current)
       },
       closed() {
         if (current()) wait()
@@ -118,15 +121,24 @@ export function createSocket(deps: SocketDeps): Socket {
     cancelWait = clock.after(reconnectDelayMs(failures++, deps.random()), connect)
   }
 
-  function receive(text: string): void {
+  function receive(text: string, current: () => boolean): void {
     const receivedMs = clock.monotonicMs()
-    const parsed = parseFrame(text)
-    if (!parsed.success) {
-      set({ rejected: status.value.rejected + 1, rejection: parsed.reason })
+    const read = deps.read(text)
+    if (turn === null && !(read instanceof Promise)) return handOn(read, receivedMs)
+    const mine = Promise.all([read, turn]).then(([done]) => {
+      if (turn === mine) turn = null
+      if (current()) handOn(done, receivedMs)
+    })
+    turn = mine
+  }
+
+  function handOn(read: Read, receivedMs: number): void {
+    if ("rejection" in read) {
+      set({ rejected: status.value.rejected + 1, rejection: read.rejection })
       return
     }
-    deps.arrived?.(parsed.frame, receivedMs)
-    dispatch(parsed.frame, deps.handlers)
+    deps.arrived?.(read.frame, receivedMs)
+    dispatch(read.frame, deps.handlers)
   }
 
   function sendTopics(): void {
@@ -171,21 +183,6 @@ export function createSocket(deps: SocketDeps): Socket {
       set({ phase: "idle" })
     },
   }
-}
-
-type Parsed = { success: true; frame: Frame } | { success: false; reason: string }
-
-function parseFrame(text: string): Parsed {
-  let data: unknown
-  try {
-    data = JSON.parse(text)
-  } catch {
-    return { success: false, reason: "not JSON" }
-  }
-  const parsed = Frame.safeParse(data)
-  if (parsed.success) return { success: true, frame: parsed.data }
-  const issue = parsed.error.issues[0]
-  return { success: false, reason: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a frame"}` }
 }
 
 function neededTopics(needs: ReadonlyMap<Topic, number>): Topic[] {

@@ -45,7 +45,9 @@ function rig() {
   return { ...world, telemetry: world.run(() => useTelemetry()) }
 }
 const settled = async () => {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+  // What is asked for brings its schema with it.
+  await import("../platform/schemas.ts")
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe("the telemetry store", () => {

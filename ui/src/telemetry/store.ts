@@ -1,9 +1,7 @@
 import type { PerfFrame } from "@boocontrol/shared/frames"
 import type { FleetSnapshot } from "@boocontrol/shared/fleet"
 import type { HostId } from "@boocontrol/shared/ids"
-import { PerfReply } from "@boocontrol/shared/telemetry"
 import type { PerfSample } from "@boocontrol/shared/telemetry"
-import { instantOf } from "@boocontrol/shared/time"
 import { defineStore } from "pinia"
 import { shallowRef } from "vue"
 import type { ShallowRef } from "vue"
@@ -15,6 +13,7 @@ import type { Readings } from "./readings.ts"
 // Cards scroll into view in groups; a hub should not get twenty queries at once from every tab.
 const MAX_ASKING = 3
 const WINDOW_MS = 5 * 60_000
+const perfReply = async () => (await import("../platform/schemas.ts")).PerfReply
 
 /** The last minutes of each host that somebody looks at. */
 export const useTelemetry = defineStore("telemetry", () => {
@@ -80,9 +79,9 @@ export const useTelemetry = defineStore("telemetry", () => {
   }
 
   async function fetchHistory(id: HostId): Promise<void> {
-    const from = instantOf(clock.nowMs() - WINDOW_MS)
+    const from = new Date(clock.nowMs() - WINDOW_MS).toISOString()
     try {
-      const reply = await api.get("perf", PerfReply, { query: { provider_id: id, from, points: 150 } })
+      const reply = await api.get("perf", perfReply, { query: { provider_id: id, from, points: 150 } })
       readings(id).value = fillFrom(readings(id).value, reply, WINDOW_MS)
     } catch {
       // The sparkline then starts where this page did; the next connection asks again.

@@ -48,7 +48,7 @@ export class RecordingApi {
         this.asked.push({ path, query: given.query ?? {} })
         const answer = await this.answers.shift()
         if (answer instanceof Error) throw answer
-        return schema.parse(answer)
+        return (typeof schema === "function" ? await schema() : schema).parse(answer)
       },
       put: async (path, body) => {
         this.asked.push({ path, query: {}, body })
