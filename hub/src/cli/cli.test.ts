@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { connect as connectTo, createServer } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { connect, credsAuthenticator } from "@nats-io/transport-node"
@@ -144,6 +145,34 @@ describe("serve", () => {
     child.kill(signal)
     expect(await ended).toBe(0)
   })
+
+  it("outlives connections to Postgres that break while they are being opened", async () => {
+    const target = new URL(world.database.url)
+    const postgresPort = Number(target.port)
+    let breaks = 0
+    const gate = createServer((client) => {
+      const upstream = connectTo(postgresPort, target.hostname)
+      client.on("data", (sent) => {
+        // What the library asks first of each connection.
+        if (breaks < 3 && sent.includes("typarray")) {
+          breaks++
+          client.destroy()
+        } else upstream.write(sent)
+      })
+      upstream.pipe(client)
+      for (const end of [client, upstream]) end.on("error", () => undefined)
+      client.on("close", () => upstream.destroy())
+    })
+    await new Promise<void>((resolve) => gate.listen(0, "127.0.0.1", resolve))
+    const address = gate.address()
+    target.port = String(typeof address === "object" && address ? address.port : 0)
+    const { child, ended, listening } = start({ DATABASE_URL: target.href })
+    expect((await fetch(new URL("/api/health", await listening))).status).toBe(200)
+    expect(breaks).toBe(3)
+    child.kill("SIGTERM")
+    expect(await ended).toBe(0)
+    gate.close()
+  }, 30_000)
 
   it("ends when what started it is gone", async () => {
     const { child, ended, listening } = start({ BOO_LIFELINE: "1" })

@@ -6,7 +6,7 @@ import { createLog } from "../platform/log.ts"
 import type { Log } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
 import { connectNats } from "../platform/nats.ts"
-import { connectPostgres } from "../platform/postgres.ts"
+import { connectPostgres, isAboutData } from "../platform/postgres.ts"
 import { waitForTables } from "../platform/wait-for-tables.ts"
 import { untilAsked } from "./until-asked.ts"
 
@@ -17,6 +17,7 @@ const DRAIN_MS = 10_000
 export async function serveCommand(config: Config): Promise<number> {
   const log = createLog(config.log)
   const clock = systemClock
+  outliveBrokenConnections(log)
   const sql = connectPostgres(config.databaseUrl, { log })
   await waitForTables(sql, { tables: config.waitForTables, timeoutMs: config.waitTimeoutMs, clock, log })
   await migrate(sql, { log })
@@ -35,6 +36,17 @@ export async function serveCommand(config: Config): Promise<number> {
   await sql.end({ timeout: 5 })
   cancel()
   return 0
+}
+
+/**
+ * The Postgres library asks each new connection for its array types and lets nobody hear when that fails: a server that
+ * goes away at that moment would end the hub. Everything else that nobody handles still does.
+ */
+function outliveBrokenConnections(log: Log): void {
+  process.on("unhandledRejection", (error) => {
+    if (isAboutData(error)) throw error
+    log.warn({ err: error }, "a connection to Postgres broke while it was being opened")
+  })
 }
 
 async function listenOn(app: App, { listen }: Config): Promise<void> {
