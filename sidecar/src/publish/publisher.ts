@@ -56,6 +56,8 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
   const subjectOf = new Map<EventKind, string>()
   let seq = 0
   let isOpen = false
+  // Until then nobody knows what is left to be sent.
+  let isReady = false
 
   function eventSubject(kind: EventKind): string {
     const known = subjectOf.get(kind)
@@ -97,6 +99,10 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     if (stream === undefined || !isStream(stream)) return
     lanes[stream].answered(token.join("."), readPubAck(message.status, message.text()))
   })
+
+  function openLanes(): void {
+    if (isOpen && isReady) for (const lane of Object.values(lanes)) lane.open()
+  }
 
   let cancelTelling: (() => void) | null = null
   function lossHappened(): void {
@@ -148,12 +154,15 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     },
     start() {
       const onSendable = (record: SpoolRecord) => lanes[record.lane].appended(record)
-      void spool.open({ onSendable, onLoss: lossHappened, onProblem: options.onSpoolProblem })
+      void spool.open({ onSendable, onLoss: lossHappened, onProblem: options.onSpoolProblem }).then(() => {
+        isReady = true
+        openLanes()
+      })
     },
     announce: (data) => publishCore("presence", data),
     open() {
       isOpen = true
-      for (const lane of Object.values(lanes)) lane.open()
+      openLanes()
     },
     close() {
       isOpen = false

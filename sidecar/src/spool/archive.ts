@@ -13,7 +13,7 @@ import type { Segment } from "./segment.ts"
 export interface Archive {
   /** Records were written to it: they are on the disk a second later. */
   wrote(segment: Segment): void
-  /** A record is done: that is listed on the disk a second later. */
+  /** A record is done: that is listed on the disk ten seconds later. */
   settled(): void
   flush(): Promise<void>
   /** It grows no more. */
@@ -33,33 +33,40 @@ export interface ArchiveOptions {
 }
 
 /** What a power cut may take. More often only wears out the disk. */
-export const SYNC_EVERY_MS = 1_000
+const SYNC_EVERY_MS = 1_000
+/** What is sent twice after a crash. The stream knows the ids of the last minutes, so these need not be fewer. */
+const LIST_DONE_EVERY_MS = 10_000
 
 export function createArchive({ files, clock, log, segments }: ArchiveOptions): Archive {
   const retired: Segment[] = []
-  let cancelFlush: (() => void) | null = null
+  const cancel: Record<"sync" | "list", (() => void) | null> = { sync: null, list: null }
   let flushing: Promise<void> | null = null
 
-  function flushLater(): void {
-    cancelFlush ??= clock.setTimeout(() => {
-      cancelFlush = null
-      void flush()
-    }, SYNC_EVERY_MS)
+  function later(what: "sync" | "list", ms: number): void {
+    cancel[what] ??= clock.setTimeout(() => {
+      cancel[what] = null
+      void each(what === "sync" ? sync : saveDone)
+    }, ms)
   }
 
-  function flush(): Promise<void> {
-    cancelFlush?.()
-    cancelFlush = null
+  /** One round at a time, over all that there is. */
+  function each(act: (segment: Segment) => Promise<void>): Promise<void> {
     const before = flushing
     const mine = (async () => {
       await before
-      for (const segment of segments()) {
-        await saveDone(segment)
-        await sync(segment)
-      }
+      for (const segment of segments()) await act(segment)
     })()
     flushing = mine
     return mine
+  }
+
+  async function flush(): Promise<void> {
+    for (const what of ["sync", "list"] as const) {
+      cancel[what]?.()
+      cancel[what] = null
+    }
+    await each(saveDone)
+    await each(sync)
   }
 
   function sync(segment: Segment): Promise<void> {
@@ -103,9 +110,9 @@ export function createArchive({ files, clock, log, segments }: ArchiveOptions): 
   return {
     wrote(segment) {
       segment.unsynced = true
-      flushLater()
+      later("sync", SYNC_EVERY_MS)
     },
-    settled: flushLater,
+    settled: () => later("list", LIST_DONE_EVERY_MS),
     flush,
     close,
     retire: (segment) => void retired.push(segment),

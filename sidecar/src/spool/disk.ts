@@ -79,13 +79,23 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     if (state === "opening" || state === "closed") return
     working ??= work().finally(() => {
       working = null
+      // What came when it had just looked for the last time.
+      if (mayWrite && nextLane()) wake()
     })
+  }
+
+  function nextLane(): LaneLog | undefined {
+    return LANES.map((name) => lanes[name]).find(({ waiting }) => waiting.length > 0)
+  }
+
+  async function idle(): Promise<void> {
+    for (let round = working; round; round = working) await round
   }
 
   async function work(): Promise<void> {
     for (;;) {
       await archive.removeRetired()
-      const lane = LANES.map((name) => lanes[name]).find(({ waiting }) => waiting.length > 0)
+      const lane = nextLane()
       if (!lane || !mayWrite) return
       try {
         await writeBatch(lane)
@@ -109,8 +119,8 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
       const parts = batch.flatMap(({ record }) => [frameHeader(record), record.payload])
       await segment.file?.write(parts, segment.bytes)
     } catch (error) {
-      // Half a record at its end would hide what is written after it.
-      await segment.file?.truncate(segment.bytes).catch(() => seal(segment))
+      // Half a record takes room that others may need; the next write begins where it began.
+      await segment.file?.truncate(segment.bytes).catch(() => undefined)
       throw error
     }
     for (const held of batch) place(held, segment)
@@ -226,7 +236,8 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
 
   function unreadable(segment: Segment, count: number): void {
     log.warn(`${count} messages in ${logNameOf(segment)} of the spool cannot be read any more`)
-    ledger.addUnknown(count, Math.min(segment.oldestAtMs, clock.now()))
+    const kind = segment.lane === "BOO_PERF" ? "perf" : null
+    ledger.addUnknown({ count, kind, sinceMs: Math.min(segment.oldestAtMs, clock.now()) })
     retireDone(segment)
   }
 
@@ -301,7 +312,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     },
     async close() {
       wake()
-      await working
+      await idle()
       state = "closed"
       cancelRetry()
       await archive.flush()

@@ -85,7 +85,8 @@ function growing(fd: number, folder: string): GrowingFile {
       const wanted = parts.reduce((sum, part) => sum + part.byteLength, 0)
       const written = await called<number>((done) => fs.writev(fd, parts, at, done))
       // A disk that fills up takes what it can and says nothing.
-      if (written < wanted) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" })
+      if (written < wanted)
+        throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
     },
     truncate: (bytes) => called((done) => fs.ftruncate(fd, bytes, done)),
     async sync() {

@@ -1,3 +1,4 @@
+import type { EventKind } from "@boocontrol/shared/subjects"
 import { addLost, emptyLoss } from "./losses.ts"
 import type { LostMessage } from "./losses.ts"
 import type { LossReason, SpoolLoss } from "./ports.ts"
@@ -10,8 +11,8 @@ interface Entry {
 /** What was lost: gathered by reason until it is told. */
 export interface Ledger {
   add(message: LostMessage, reason: LossReason): void
-  /** Messages of which nothing is known but how many, and that they are not older than `sinceMs`. */
-  addUnknown(count: number, sinceMs: number): void
+  /** Messages of which little is known; none is older than `sinceMs`. */
+  addUnknown(lost: { count: number; kind: EventKind | null; sinceMs: number }): void
   /** A loss to be told by itself, and what is to be done when it was. */
   found(loss: SpoolLoss, settle: () => Promise<void>): void
   take(): SpoolLoss[]
@@ -40,12 +41,13 @@ export function createLedger(onLoss: () => void): Ledger {
       addLost(entryOf(reason).loss, message)
       onLoss()
     },
-    addUnknown(lost, sinceMs) {
-      count += lost
+    addUnknown(lost) {
+      count += lost.count
       const { loss } = entryOf("corrupt")
-      loss.count += lost
-      loss.fromMs = Math.min(loss.fromMs, sinceMs)
-      loss.toMs = Math.max(loss.toMs, sinceMs)
+      loss.count += lost.count
+      if (lost.kind !== null) loss.byKind[lost.kind] = (loss.byKind[lost.kind] ?? 0) + lost.count
+      loss.fromMs = Math.min(loss.fromMs, lost.sinceMs)
+      loss.toMs = Math.max(loss.toMs, lost.sinceMs)
       onLoss()
     },
     found(loss, settle) {
