@@ -2,6 +2,7 @@
 import { fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
+import { setPriority } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { connectPostgres } from "../../hub/src/platform/postgres.ts"
@@ -29,8 +30,12 @@ const { values: options } = parseArgs({
     requests: { type: "string" },
     curve: { type: "boolean", default: false },
     profile: { type: "string" },
+    /** Of everything started here, for a machine that has other work to do. */
+    nice: { type: "string", default: "0" },
   },
 })
+
+setPriority(Number(options.nice))
 
 interface Run {
   hosts: number
@@ -85,7 +90,8 @@ async function measure(hosts: number, seconds: number): Promise<Run> {
     })
     children.push(emitter, watchers)
     await pause((WARM_UP_S / 2) * 1000)
-    watchers.send("reset")
+    watchers.send("read")
+    await once(watchers, "message")
     const before = cpuOf(stack)
     const startedAt = performance.now()
     const rss: { atS: number; mib: number }[] = []
@@ -99,7 +105,7 @@ async function measure(hosts: number, seconds: number): Promise<Run> {
     const after = cpuOf(stack)
     const pct = (part: keyof typeof after): number => ((after[part] - before[part]) / elapsedS / CORES) * 100
     const cpuPct = { hub: pct("hub"), nats: pct("nats"), postgres: pct("postgres") }
-    watchers.send("end")
+    watchers.send("read")
     const [seen] = (await once(watchers, "message")) as [Seen]
     const ledger = JSON.parse(await emitted) as Ledger
     return {

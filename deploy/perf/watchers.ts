@@ -26,9 +26,9 @@ const KEPT_PER_KIND = 200_000
 
 /** Frames are only looked at, not validated: that is the product's tests' to do. */
 export function watch({ url, sockets, visible }: { url: string; sockets: number; visible: number }): {
-  /** Forgets what was seen so far. */
-  reset(): void
-  end(): Seen
+  /** What was seen since it was last asked. */
+  read(): Seen
+  end(): void
 } {
   let measured = new Map<string, number[]>()
   let counts = { frames: 0, megabytes: 0, holes: 0, lagged: 0, closed: 0 }
@@ -66,18 +66,19 @@ export function watch({ url, sockets, visible }: { url: string; sockets: number;
     return socket
   })
   return {
-    reset() {
-      measured = new Map()
-      counts = { ...counts, frames: 0, megabytes: 0 }
-    },
     end() {
       isEnding = true
       for (const socket of open) socket.close()
+    },
+    read() {
       const latencies = [...measured].map(([type, values]) => {
         const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(values, share))
         return [type, { n: values.length, p50: p50 ?? 0, p99: p99 ?? 0, max: max ?? 0 }] as const
       })
-      return { latencies: Object.fromEntries(latencies), ...counts }
+      const seen = { latencies: Object.fromEntries(latencies), ...counts }
+      measured = new Map()
+      counts = { frames: 0, megabytes: 0, holes: 0, lagged: 0, closed: 0 }
+      return seen
     },
   }
 }
@@ -91,9 +92,9 @@ if (import.meta.main) {
     sockets: Number(values.sockets),
     visible: Number(values.visible),
   })
-  // Each line asks for what was seen since the last one.
-  process.on("message", (wanted) => {
-    if (wanted === "reset") watching.reset()
-    else process.send?.(watching.end(), () => process.exit())
+  process.on("message", () => process.send?.(watching.read()))
+  process.on("disconnect", () => {
+    watching.end()
+    process.exit()
   })
 }

@@ -1,0 +1,281 @@
+// pnpm perf:ingest: NATS to Postgres, durable and once each, against a raw COPY of the very same rows, and catching up.
+import { execFileSync, fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { setPriority, tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { connect } from "@nats-io/transport-node"
+import type { NatsConnection } from "@nats-io/transport-node"
+import { silentLog } from "../../hub/src/platform/log.ts"
+import { connectPostgres } from "../../hub/src/platform/postgres.ts"
+import type { Sql } from "../../hub/src/platform/postgres.ts"
+import { DURABLE } from "../../hub/src/platform/streams.ts"
+import { findProgram } from "../local/src/find-program.ts"
+import { conditions } from "./figures.ts"
+import { emitFleet, publisher } from "./load.ts"
+import type { Publisher } from "./load.ts"
+import { loadNow } from "./processes.ts"
+import { startStack } from "./stack.ts"
+import type { Stack } from "./stack.ts"
+import { trafficHost } from "./traffic.ts"
+import type { TrafficHost, TrafficMessage } from "./traffic.ts"
+import type { Seen } from "./watchers.ts"
+
+const LIVE_TARGET = 0.4
+const BACKLOG_TARGET = 0.7
+const CATCH_UP_TARGET_S = 60
+const PER_MESSAGE = { perf: 5, activity: 20 }
+const IN_FLIGHT = 512
+
+const { values: options } = parseArgs({
+  options: {
+    rows: { type: "string", default: "40000" },
+    rounds: { type: "string", default: "2" },
+    hosts: { type: "string", default: "100" },
+    /** Of the backlog. */
+    minutes: { type: "string", default: "60" },
+    nice: { type: "string", default: "0" },
+  },
+})
+setPriority(Number(options.nice))
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+interface Kind {
+  name: "perf" | "activity"
+  stream: "BOO_PERF" | "BOO_EVENTS"
+  table: string
+  columns: string
+}
+const KINDS: Kind[] = [
+  {
+    ...{ name: "perf", stream: "BOO_PERF", table: "control_perf_samples" },
+    columns: "provider_id, ts, gpu, sys, source, backfilled, boot, seq",
+  },
+  {
+    ...{ name: "activity", stream: "BOO_EVENTS", table: "control_requests" },
+    columns:
+      "id, provider_id, swap_epoch, swap_entry_id, ts, model, req_path, status_code, duration_ms, cache_tokens, input_tokens, " +
+      "prompt_tokens, uncached_tokens, token_basis, output_tokens, prompt_tps, gen_tps, draft_tokens, draft_accepted, " +
+      "error, has_capture, source, request_id, client_ip, user_agent, session_id",
+  },
+]
+
+function* messagesOf(
+  hosts: readonly TrafficHost[],
+  kind: Kind["name"],
+  rows: number,
+): Generator<TrafficMessage> {
+  const perMessage = PER_MESSAGE[kind]
+  const rounds = Math.ceil(rows / perMessage / hosts.length)
+  // Of this very hour: rows of other days would be written to other partitions.
+  const startMs = Date.now() - rounds * 5_000
+  for (let round = 0; round < rounds; round += 1) {
+    for (const host of hosts) {
+      const atMs = startMs + round * 5_000
+      yield kind === "perf" ? host.perf(atMs, perMessage) : host.activity(atMs, perMessage)
+    }
+  }
+}
+
+/** Bounded in flight, as the spools of sidecars are together. */
+async function publishAll(
+  out: Publisher,
+  nc: NatsConnection,
+  messages: Iterable<TrafficMessage>,
+): Promise<void> {
+  let sent = 0
+  for (const message of messages) {
+    out.send(message)
+    sent += 1
+    if (sent % IN_FLIGHT === 0) await out.settled()
+  }
+  await out.settled()
+  await nc.flush()
+}
+
+interface Consumed {
+  num_pending: number
+  num_ack_pending: number
+  delivered: { consumer_seq: number }
+}
+
+/** What the API of the server says of the hubs' durable. */
+async function consumed(nc: NatsConnection, stream: Kind["stream"]): Promise<Consumed> {
+  return (
+    await nc.request(`$JS.API.CONSUMER.INFO.${stream}.${DURABLE}`, "", { timeout: 10_000 })
+  ).json<Consumed>()
+}
+
+async function untilStored(nc: NatsConnection, stream: Kind["stream"]): Promise<void> {
+  for (;;) {
+    const { num_pending, num_ack_pending } = await consumed(nc, stream)
+    if (num_pending + num_ack_pending === 0) return
+    await pause(25)
+  }
+}
+
+interface Rates {
+  copy: number
+  live: number
+  backlog: number
+}
+
+async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates> {
+  const sql = connectPostgres(stack.databaseUrl, { log: silentLog, max: 2 })
+  const nc = await connect({ servers: stack.natsUrl })
+  try {
+    const wanted = Number(options.rows)
+    const hosts = Array.from({ length: Number(options.hosts) }, (_, n) => trafficHost(n))
+    const empty = async (): Promise<void> => {
+      await sql.unsafe(`truncate ${kind.table}, control_dirty_buckets, control_dirty_request_hours`)
+      await nc.request(`$JS.API.STREAM.PURGE.${kind.stream}`, "", { timeout: 10_000 })
+      await sql`checkpoint`
+    }
+    // The path of every day: the hub runs, and what is published is stored as it comes.
+    await empty()
+    const liveStartedAt = performance.now()
+    await publishAll(publisher(nc), nc, messagesOf(hosts, kind.name, wanted))
+    await untilStored(nc, kind.stream)
+    const live = (await count(sql, kind)) / ((performance.now() - liveStartedAt) / 1000)
+    // A backlog: everything is in the stream before the hub comes.
+    await stack.stopHub()
+    await empty()
+    await publishAll(publisher(nc), nc, messagesOf(hosts, kind.name, wanted))
+    const before = await delivered(nc, kind)
+    await stack.startHub()
+    let begunAt = performance.now()
+    while ((await delivered(nc, kind)) === before) {
+      begunAt = performance.now()
+      await pause(5)
+    }
+    await untilStored(nc, kind.stream)
+    const backlog = (await count(sql, kind)) / ((performance.now() - begunAt) / 1000)
+    await stack.stopHub()
+    const copy = await copyRate(sql, { kind, url: stack.databaseUrl, file: join(folder, kind.name), empty })
+    await empty()
+    await stack.startHub()
+    return { copy, live, backlog }
+  } finally {
+    await nc.close()
+    await sql.end()
+  }
+}
+
+async function delivered(nc: NatsConnection, { stream }: Kind): Promise<number> {
+  return (await consumed(nc, stream)).delivered.consumer_seq
+}
+
+async function count(sql: Sql, { table }: Kind): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`select count(*) as n from ${sql(table)}`
+  return row?.n ?? 0
+}
+
+interface Copied {
+  kind: Kind
+  url: string
+  file: string
+  empty: () => Promise<void>
+}
+
+/** What psql needs to write the rows that were just stored into the same table again, its keys and all. */
+async function copyRate(sql: Sql, { kind, url, file, empty }: Copied): Promise<number> {
+  const rows = await count(sql, kind)
+  const psql = (command: string) => execFileSync(findProgram("psql") ?? "psql", [url, "-qc", command])
+  psql(`\\copy (select ${kind.columns} from ${kind.table}) to '${file}'`)
+  await empty()
+  const startedAt = performance.now()
+  psql(`\\copy ${kind.table} (${kind.columns}) from '${file}'`)
+  return rows / ((performance.now() - startedAt) / 1000)
+}
+
+function tell(kind: Kind, rounds: readonly Rates[]): boolean {
+  const best = (read: (one: Rates) => number): number => {
+    const sorted = rounds.map(read).sort((a, b) => a - b)
+    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+  }
+  const [copy, live, backlog] = [best((r) => r.copy), best((r) => r.live), best((r) => r.backlog)]
+  const liveRatio = best((r) => r.live / r.copy)
+  const backlogRatio = best((r) => r.backlog / r.copy)
+  const said = (ratio: number, target: number) =>
+    `${ratio.toFixed(2)}x, target ${target}: ${ratio >= target ? "met" : "NOT MET"}`
+  console.log(`${kind.table}, rows/s: psql \\copy ${copy.toFixed(0)}`)
+  console.log(`  published and stored as it comes ${live.toFixed(0)} (${said(liveRatio, LIVE_TARGET)})`)
+  console.log(
+    `  a backlog in the stream          ${backlog.toFixed(0)} (${said(backlogRatio, BACKLOG_TARGET)})`,
+  )
+  return liveRatio >= LIVE_TARGET && backlogRatio >= BACKLOG_TARGET
+}
+
+/** Live hosts go on while the same number of others hand in what they kept. */
+async function catchUp(stack: Stack): Promise<boolean> {
+  const hosts = Number(options.hosts)
+  const minutes = Number(options.minutes)
+  const nc = await connect({ servers: stack.natsUrl })
+  const backlogNc = await connect({ servers: stack.natsUrl })
+  const watchers = fork(
+    join(import.meta.dirname, "watchers.ts"),
+    ["--url", stack.hubUrl, "--sockets", "10", "--visible", "10"],
+    { stdio: ["ignore", "inherit", "inherit", "ipc"] },
+  )
+  const seenUntilNow = async (): Promise<Seen> => {
+    watchers.send("read")
+    const [seen] = (await once(watchers, "message")) as [Seen]
+    return seen
+  }
+  try {
+    const done = new AbortController()
+    const live = Array.from({ length: hosts }, (_, n) => trafficHost(n))
+    const out = publisher(nc)
+    const living = (async () => {
+      while (!done.signal.aborted) await emitFleet(out, { hosts: live, requestsPerS: 5, seconds: 5 })
+    })()
+    await pause(8_000)
+    await seenUntilNow()
+    await pause(10_000)
+    const quiet = await seenUntilNow()
+    const late = Array.from({ length: hosts }, (_, n) => trafficHost(1_000 + n))
+    const rows = hosts * minutes * 60
+    const startedAt = performance.now()
+    await publishAll(publisher(backlogNc), backlogNc, messagesOf(late, "perf", rows))
+    const publishedS = (performance.now() - startedAt) / 1000
+    while ((await consumed(backlogNc, "BOO_PERF")).num_pending > 100) await pause(50)
+    const seconds = (performance.now() - startedAt) / 1000
+    const busy = await seenUntilNow()
+    done.abort()
+    await living
+    const p99 = (seen: Seen) => Math.max(...Object.values(seen.latencies).map((one) => one.p99))
+    const met = seconds <= CATCH_UP_TARGET_S && p99(busy) <= 2 * p99(quiet)
+    console.log(
+      `${minutes} min x ${hosts} hosts (${rows} samples, ${rows * 4} GPU readings) handed in beside ${hosts} live hosts: ` +
+        `published in ${publishedS.toFixed(0)} s, caught up after ${seconds.toFixed(0)} s (${(rows / seconds).toFixed(0)} samples/s); ` +
+        `event to socket p99 ${p99(quiet)} ms before, ${p99(busy)} ms meanwhile; ` +
+        `target ${CATCH_UP_TARGET_S} s and twice: ${met ? "met" : "NOT MET"}`,
+    )
+    return met
+  } finally {
+    watchers.kill()
+    await nc.close()
+    await backlogNc.close()
+  }
+}
+
+console.log(
+  `${await conditions()}; ${options.rows} rows, median of ${options.rounds} rounds, 4 GPUs a sample`,
+)
+const folder = mkdtempSync(join(tmpdir(), "boocontrol-copy-"))
+const stack = await startStack()
+try {
+  let met = true
+  for (const kind of KINDS) {
+    const rounds: Rates[] = []
+    for (let n = 0; n < Number(options.rounds); n += 1) rounds.push(await oneRound(stack, kind, folder))
+    met = tell(kind, rounds) && met
+  }
+  console.log(`load ${loadNow()}`)
+  if (Number(options.minutes) > 0) met = (await catchUp(stack)) && met
+  process.exitCode = met ? 0 : 1
+} finally {
+  await stack.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
