@@ -2,7 +2,7 @@ import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import { NOW, aGpu, aHost, aModel, aRow, aSample } from "../../test/examples.ts"
 import { freshSample, gaugesOf, hasGpu } from "./gauges.ts"
-import { identityOf, inChoice, leaseWords } from "./host.ts"
+import { fullIdentityOf, identityOf, inChoice, leaseWords } from "./host.ts"
 import { fleetTotals, outputRate } from "./totals.ts"
 import { pulseOf, troublesOf } from "./trouble.ts"
 
@@ -126,16 +126,53 @@ describe("the gauges", () => {
 })
 
 describe("who a host is", () => {
+  const { hardware } = aHost()
   it.each([
-    ["as the operator names it", { os: "windows", gpu_label: "RTX 5090 32 GB" }, "Windows · RTX 5090 32 GB"],
-    ["from its cards", {}, "Linux · RTX 3090"],
+    ["as the operator names its cards", { gpu_label: "the big one" }, "Linux · the big one"],
+    ["from its cards, with their memory", {}, "Linux · RTX 3090 24 GB"],
+    [
+      "from its cards, though the hub gave it a label of their names",
+      { gpu_label: "RTX 3090" },
+      "Linux · RTX 3090 24 GB",
+    ],
+    [
+      "by the family of its system, not by its full name",
+      { os: "Debian GNU/Linux 12 (bookworm)" },
+      "Linux · RTX 3090 24 GB",
+    ],
+    [
+      "on Windows",
+      { os: "Microsoft Windows 11", hardware: { ...hardware, os_family: "windows" } },
+      "Windows · RTX 3090 24 GB",
+    ],
     ["without a GPU", { gpus: [] }, "Linux · no GPU"],
     ["before it spoke", { os: null, gpus: [], hardware: null }, ""],
+    ["before it spoke, as it was enrolled", { os: "darwin", gpus: [], hardware: null }, "macOS"],
   ])("%s", (_name, given, text) => expect(identityOf(aHost(given))).toBe(text))
 
-  it("counts equal cards", () => {
+  it("counts equal cards, also under the label that the hub made of them", () => {
     const card = aHost().gpus[0]
-    expect(identityOf(aHost({ gpus: [card, { ...card, index: 1 }] }))).toBe("Linux · 2 × RTX 3090")
+    const gpus = [card, { ...card, index: 1 }]
+    expect(identityOf(aHost({ gpus }))).toBe("Linux · 2 × RTX 3090 24 GB")
+    expect(identityOf(aHost({ gpus, gpu_label: "2 x RTX 3090" }))).toBe("Linux · 2 × RTX 3090 24 GB")
+  })
+
+  it.each([
+    [
+      "names its memory itself",
+      { name: "NVIDIA H100 80GB HBM3", memory_total_mib: 81_559 },
+      "H100 80GB HBM3",
+    ],
+    ["does not say its memory", { name: "NVIDIA P104-100", memory_total_mib: null }, "P104-100"],
+    ["has no name", { name: null, memory_total_mib: 8192 }, "GPU 8 GB"],
+  ])("calls a card that %s as it is known", (_name, given, text) => {
+    expect(identityOf(aHost({ gpus: [{ ...aHost().gpus[0], ...given }] }))).toBe(`Linux · ${text}`)
+  })
+
+  it("keeps the whole names for who wants to know", () => {
+    expect(fullIdentityOf(aHost({ gpu_label: "the big one" }))).toBe(
+      "Debian 12 · the big one · NVIDIA GeForce RTX 3090",
+    )
   })
 
   it("says who holds it", () => {

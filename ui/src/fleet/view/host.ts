@@ -7,26 +7,55 @@ const OS_NAMES: Readonly<Record<string, string>> = {
   darwin: "macOS",
 }
 
+type Machine = Pick<FleetHost, "os" | "gpu_label" | "gpus" | "hardware">
+
 /** `Windows · RTX 5090 32 GB`: what the machine is. */
-export function identityOf(host: Pick<FleetHost, "os" | "gpu_label" | "gpus" | "hardware">): string {
-  return [osName(host.os ?? host.hardware?.os_family ?? null), gpuName(host)]
-    .filter((part) => part !== null)
+export function identityOf(host: Machine): string {
+  return [osName(host), gpuName(host)].filter((part) => part !== null).join(" · ")
+}
+
+/** The whole names, for a tooltip: of the system as it calls itself, and of each card. */
+export function fullIdentityOf(host: Machine): string {
+  const system = host.hardware?.os_name ?? host.os
+  return [system, host.gpu_label, ...host.gpus.map((gpu) => gpu.name)]
+    .filter((part, index, all) => part !== null && all.indexOf(part) === index)
     .join(" · ")
 }
 
-function osName(os: string | null): string | null {
+function osName(host: Machine): string | null {
+  const os = host.hardware?.os_family ?? host.os
   return os === null ? null : (OS_NAMES[os.toLowerCase()] ?? os)
 }
 
-function gpuName(host: Pick<FleetHost, "gpu_label" | "gpus" | "hardware">): string | null {
-  if (host.gpu_label !== null) return host.gpu_label
-  if (host.gpus.length === 0) return host.hardware === null ? null : "no GPU"
+function gpuName(host: Machine): string | null {
+  const known = host.gpus.length > 0 ? labelOf(host.gpus, withMemory) : null
+  // What the hub made of the names says less than the inventory; what an operator wrote stays as it is.
+  const isMade = host.gpu_label === null || plainLabel(host.gpu_label) === labelOf(host.gpus, shortName)
+  if (!isMade) return host.gpu_label
+  return known ?? host.gpu_label ?? (host.hardware === null ? null : "no GPU")
+}
+
+type Gpu = FleetHost["gpus"][number]
+
+/** `RTX 5090 + 2 × RTX 3090`: cards that are called the same are counted. */
+function labelOf(gpus: readonly Gpu[], nameOf: (gpu: Gpu) => string): string {
   const counts = new Map<string, number>()
-  for (const gpu of host.gpus) {
-    const name = (gpu.name ?? "GPU").replace(/^NVIDIA (GeForce )?/, "")
-    counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  return [...counts].map(([name, number]) => (number > 1 ? `${number} × ${name}` : name)).join(", ")
+  for (const gpu of gpus) counts.set(nameOf(gpu), (counts.get(nameOf(gpu)) ?? 0) + 1)
+  return [...counts].map(([name, number]) => (number > 1 ? `${number} × ${name}` : name)).join(" + ")
+}
+
+function shortName({ name }: Gpu): string {
+  return plainLabel(name ?? "GPU")
+}
+
+function withMemory(gpu: Gpu): string {
+  const name = shortName(gpu)
+  if (gpu.memory_total_mib === null || /\d ?GB/.test(name)) return name
+  return `${name} ${Math.round(gpu.memory_total_mib / 1024)} GB`
+}
+
+function plainLabel(label: string): string {
+  return label.replaceAll(/\b(NVIDIA|GeForce) /g, "").replaceAll(/(\d) x (?=\w)/g, "$1 × ")
 }
 
 /** Text that a lease's record holds; its shape belongs to leases and may be unknown here. */
