@@ -11,7 +11,7 @@ type Fragment = PendingQuery<Row[]>
 
 const HOUR_MS = 3_600_000
 /** Hours summed up in one transaction: small enough that those who insert never wait long for a mark. */
-const BATCH = 50
+const BATCH = 500
 
 /** What is summed up of each group of requests. Numeric, so that hours merge exactly. */
 const SUMS = `
@@ -35,7 +35,7 @@ type Mark = { provider_id: string; hour: Instant }
 export async function sumUpHours(sql: Sql, nowMs: number): Promise<number> {
   return await sql.begin(async (tx) => {
     const marks = await takeMarks(tx, nowMs)
-    for (const mark of marks) await sumUp(tx, mark)
+    await sumUp(tx, marks)
     return marks.length
   })
 }
@@ -56,26 +56,38 @@ async function takeMarks(tx: TransactionSql, nowMs: number): Promise<Mark[]> {
     returning d.provider_id, d.hour`
 }
 
-async function sumUp(tx: TransactionSql, { provider_id, hour }: Mark): Promise<void> {
-  const end = instantOf(epochMsOf(hour) + HOUR_MS)
+// All in one statement: planned once over all partitions, of which the bounds on time leave the few that matter.
+async function sumUp(tx: TransactionSql, marks: readonly Mark[]): Promise<void> {
+  const hours = marks.map(({ hour }) => hour).sort()
+  const [first] = hours
+  const last = hours.at(-1)
+  if (first === undefined || last === undefined) return
+  const end = instantOf(epochMsOf(last) + HOUR_MS)
+  const list = tx`json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, hour timestamptz)`
   // Requests are only ever added. Fewer than before means that part of them was dropped by retention since.
   await tx`
-    with now as (
-      select model, source, status_code, ${tx.unsafe(FAILED)} as failed, ${tx.unsafe(SUMS)}
-      from control_requests
-      where provider_id = ${provider_id} and ts >= ${hour} and ts < ${end}
-      group by 1, 2, 3, 4
-    ), before as (
-      delete from control_request_stats
-      where provider_id = ${provider_id} and hour = ${hour}
-        and (select sum(requests) from now) >= (
-          select sum(requests) from control_request_stats where provider_id = ${provider_id} and hour = ${hour})
+    with sums as (
+      select m.hour, m.provider_id, model, source, status_code, ${tx.unsafe(FAILED)} as failed, ${tx.unsafe(SUMS)}
+      from ${list} join control_requests r
+        on r.provider_id = m.provider_id and r.ts >= m.hour and r.ts < m.hour + interval '1 hour'
+      where r.ts >= ${first} and r.ts < ${end}
+      group by 1, 2, 3, 4, 5, 6
+    ), known as (
+      select s.hour, s.provider_id, sum(s.requests) as requests
+      from ${list} join control_request_stats s on s.provider_id = m.provider_id and s.hour = m.hour
+      where s.hour >= ${first} and s.hour < ${end}
+      group by 1, 2
+    ), fresh as (
+      select hour, provider_id from sums left join known k using (hour, provider_id)
+      group by hour, provider_id, k.requests having sum(sums.requests) >= coalesce(k.requests, 0)
+    ), gone as (
+      delete from control_request_stats s using fresh f
+      where s.hour = f.hour and s.provider_id = f.provider_id and s.hour >= ${first} and s.hour < ${end}
     )
     insert into control_request_stats (hour, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)})
-    select ${hour}, ${provider_id}, model, source, status_code, failed, ${tx.unsafe(SUMMED)} from now
-    where (select sum(requests) from now) >= coalesce((
-      select sum(requests) from control_request_stats where provider_id = ${provider_id} and hour = ${hour}), 0)
-    order by model, source, status_code, failed`
+    select hour, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)}
+    from sums join fresh using (hour, provider_id)
+    order by hour, provider_id, model, source, status_code, failed`
 }
 
 export type StatsWanted = ActivityFilters & { from: Instant; to: Instant }
