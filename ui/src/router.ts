@@ -36,6 +36,12 @@ export function createAppRouter(base: string): Router {
         meta: { title: "Host" },
       },
       {
+        path: "/storage",
+        name: "storage",
+        component: () => import("./retention/StoragePage.vue"),
+        meta: { title: "Storage" },
+      },
+      {
         path: "/:rest(.*)*",
         name: "nowhere",
         component: () => import("./shell/NoSuchPage.vue"),

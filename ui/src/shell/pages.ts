@@ -10,4 +10,5 @@ export interface PageEntry {
 export const PAGES: readonly PageEntry[] = [
   { name: "fleet", title: "Fleet", icon: "fleet" },
   { name: "activity", title: "Activity", icon: "activity" },
+  { name: "storage", title: "Storage", icon: "storage" },
 ]

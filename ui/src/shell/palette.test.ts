@@ -19,7 +19,7 @@ const titles = (text: string) => paletteEntries(hosts, text).map(({ title }) => 
 
 describe("the palette", () => {
   it("offers pages, hosts and each model once", () => {
-    expect(titles("")).toEqual(["Fleet", "Activity", "sam-desktop", "rack-01", "qwen3-8b"])
+    expect(titles("")).toEqual(["Fleet", "Activity", "Storage", "sam-desktop", "rack-01", "qwen3-8b"])
   })
 
   it.each([
