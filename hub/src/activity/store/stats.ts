@@ -151,6 +151,7 @@ function ofRows(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragme
     group by 1, 2, 3, 4`
 }
 
+// The bounds on the rows say nothing new, but by them whole partitions are left out.
 function ofDirtyHours(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
   return sql`
     select provider_id, model, source, ${sql.unsafe(FAILED)} as failed, ${sql.unsafe(SUMS)}
@@ -159,7 +160,7 @@ function ofDirtyHours(sql: Sql, filters: ActivityFilters, { from, to }: Range): 
         gen_tps, prompt_tps, duration_ms
       from control_requests
       where provider_id = d.provider_id and ts >= d.hour and ts < d.hour + interval '1 hour'
-        and ${matching(sql, filters)}) r
+        and ${matching(sql, { ...filters, from, to })}) r
     where d.hour >= ${from} and d.hour < ${to}
     group by 1, 2, 3, 4`
 }
