@@ -10,6 +10,8 @@ import type { Socket } from "node:net"
  * | cut     | connections are reset, new ones too                                          |
  * | held    | nothing arrives; what was sent arrives when it ends, as after a short partition |
  * | lost    | nothing arrives, ever: when it ends the connections are reset                |
+ *
+ * `forget` is what a firewall does that restarts: connections that are there never pass anything again, new ones do.
  */
 export type LinkState = "through" | "slow" | "cut" | "held" | "lost"
 
@@ -17,6 +19,7 @@ export type LinkState = "through" | "slow" | "cut" | "held" | "lost"
 export interface Link {
   readonly port: number
   set(state: LinkState): void
+  forget(): void
   close(): Promise<void>
 }
 
@@ -28,6 +31,7 @@ interface Direction {
   to: Socket
   waiting: { sinceMs: number; chunk: Buffer }[]
   ended: boolean
+  forgotten: boolean
 }
 
 export async function openLink(target: () => number): Promise<Link> {
@@ -39,8 +43,8 @@ export async function openLink(target: () => number): Promise<Link> {
     const upstream = connect({ host: "127.0.0.1", port: target(), noDelay: true })
     client.setNoDelay(true)
     const directions = [
-      { to: upstream, waiting: [], ended: false },
-      { to: client, waiting: [], ended: false },
+      { to: upstream, waiting: [], ended: false, forgotten: false },
+      { to: client, waiting: [], ended: false, forgotten: false },
     ]
     const pair = { ends: [client, upstream] as [Socket, Socket], directions }
     pairs.add(pair)
@@ -64,6 +68,7 @@ export async function openLink(target: () => number): Promise<Link> {
   })
 
   function receive(direction: Direction, chunk: Buffer): void {
+    if (direction.forgotten) return
     if (state === "through" && direction.waiting.length === 0) direction.to.write(chunk)
     else if (state !== "lost") direction.waiting.push({ sinceMs: performance.now(), chunk })
   }
@@ -103,6 +108,9 @@ export async function openLink(target: () => number): Promise<Link> {
     set(next) {
       if (next === "cut" || state === "lost") resetAll()
       state = next
+    },
+    forget() {
+      for (const pair of pairs) for (const direction of pair.directions) direction.forgotten = true
     },
     async close() {
       clearInterval(timer)

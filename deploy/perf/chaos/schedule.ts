@@ -17,7 +17,9 @@ export interface Application {
 const FAULTS: readonly Fault[] = [...SERVER_FAULTS, ...HOST_FAULTS]
 
 export function chosenFaults({ only }: ChaosOptions): readonly Fault[] {
-  const chosen = FAULTS.filter(({ name }) => only.length === 0 || only.some((one) => name.startsWith(one)))
+  const chosen = FAULTS.filter(({ name, onlyByName = false }) =>
+    onlyByName ? only.includes(name) : only.length === 0 || only.some((one) => name.startsWith(one)),
+  )
   if (chosen.length === 0)
     throw new TypeError(`no such fault; there are: ${FAULTS.map(({ name }) => name).join(" ")}`)
   return chosen

@@ -16,6 +16,8 @@ export interface World {
 export interface ServerFault {
   name: string
   of: "hub" | "nats" | "database"
+  /** Beyond what is promised: applied only where it is asked for by its name. */
+  onlyByName?: boolean
   apply(world: World): Promise<void>
 }
 
@@ -23,6 +25,7 @@ export interface ServerFault {
 export interface HostFault {
   name: string
   of: "host"
+  onlyByName?: boolean
   /** Why it cannot be done to this host; null: it can. */
   suits?(host: ChaosHost): boolean
   apply(world: World, host: ChaosHost): Promise<void>

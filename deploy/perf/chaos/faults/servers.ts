@@ -56,6 +56,16 @@ export const SERVER_FAULTS: readonly ServerFault[] = [
     },
   },
   {
+    // The hub waits for an answer on connections that will never give one, until TCP gives them up.
+    name: "hub-postgres-forgotten",
+    of: "hub",
+    onlyByName: true,
+    async apply(world) {
+      anyHub(world).databaseLink.forget()
+      await pause(1_000)
+    },
+  },
+  {
     name: "nats-kill",
     of: "nats",
     async apply({ servers, random }) {
