@@ -120,7 +120,8 @@ export const SETTINGS = {
     schema: text,
     allowed: "the path of a folder this process may write",
     fallback: "spool/<host id> in the data folder",
-    about: "Keeps this installation's identity and its positions. One running sidecar per folder.",
+    about:
+      "Keeps this installation's identity, its positions and what waits to be sent. One running sidecar per folder.",
   },
   BOO_SPOOL_MAX_MB: {
     schema: megabytes,

@@ -45,13 +45,13 @@ const MAX_KEPT_IN_FLIGHT = 32
 // 64 of the largest messages would be 32 MB of socket buffer.
 const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024
 /**
- * 100 kept messages a second, and 800 KB: an hour of samples in seven seconds, while a thousand hosts that come back
+ * 100 kept messages a second, and 1.6 MB: an hour of samples in seven seconds, while a thousand hosts that come back
  * together ask of the hub what it can store. One that was away for a moment is below the first allowance.
  */
 const FIRST_ALLOWANCE = 64
 const ALLOWANCE = 20
 const ALLOWANCE_EVERY_MS = 200
-const BYTES_PER_ALLOWANCE = 8 * 1024
+const BYTES_PER_ALLOWANCE = 16 * 1024
 // A stream answers in milliseconds; a leaf node over a slow link in a second or two.
 const ACK_TIMEOUT_MS = 5_000
 const FIRST_BACKOFF_MS = 500

@@ -224,6 +224,25 @@ describe("a disk that cannot be written", () => {
     expect(loss).toMatchObject({ reason: "no_disk", count: (perf[0] ?? 0) - 11 })
   })
 
+  it("runs from memory while the disk does not answer, and takes the answer when it comes", async () => {
+    const one = await life()
+    await fill(one, EVENTS, [1])
+    const { promise, resolve } = Promise.withResolvers<void>()
+    one.files.answers = promise
+    const added = [2, 3].map((seq) => one.add(message(EVENTS, seq)))
+    await one.clock.advance(4_999)
+    expect(one.sendable.map(({ seq }) => seq)).toEqual([1])
+    await one.clock.advance(1)
+    expect(one.sendable.map(({ seq }) => seq)).toEqual([1, 2, 3])
+    expect(one.spool.status().problem).toContain("does not answer")
+    one.spool.remove(EVENTS, 2)
+    resolve()
+    await one.settle()
+    expect(added.map(({ state }) => state)).toEqual(["safe", "safe"])
+    expect(one.spool.status().problem).toBeUndefined()
+    expect(await one.seqs(EVENTS)).toEqual([1, 3])
+  })
+
   it("leaves no half record behind, even where it cannot be cut off", async () => {
     const one = await life()
     await fill(one, EVENTS, [1])

@@ -42,8 +42,10 @@ export const SMALLEST_SEGMENT_BYTES = 64 * 1024
 /** Of a full spool, one of so many goes at once. */
 const SEGMENTS_IN_FULL = 16
 const BATCH_BYTES = 256 * 1024
-/** Without a disk: an hour of samples of a host with four GPUs, and little against what the process takes by itself. */
+/** Without a disk: forty minutes of samples of a host with four GPUs, and little against what the process takes by itself. */
 export const MEMORY_BYTES = 4 * 1024 * 1024
+/** A disk that is only busy answers within this; what happens is to be seen before somebody asks why it is not. */
+const STALLED_AFTER_MS = 5_000
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 30_000
 
@@ -97,10 +99,13 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
       await archive.removeRetired()
       const lane = nextLane()
       if (!lane || !mayWrite) return
+      const cancelStalled = clock.setTimeout(() => withoutDisk("it does not answer"), STALLED_AFTER_MS)
       try {
         await writeBatch(lane)
       } catch (error) {
         failed(error)
+      } finally {
+        cancelStalled()
       }
     }
   }
@@ -172,14 +177,17 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
       wake()
     }, retryMs)
     retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)
-    const said = `the spool cannot be written, what waits is kept in memory only: ${reasonOf(error)}`
+    withoutDisk(reasonOf(error))
+  }
+
+  function withoutDisk(why: string): void {
+    const said = `the spool cannot be written, what waits is kept in memory only: ${why}`
     if (said !== problem) log.warn(said)
     tell(said)
     if (state !== "writing") return
     state = "memory"
     for (const { waiting } of Object.values(lanes))
       for (const held of [...waiting]) events.onSendable(held.record)
-    boundMemory()
   }
 
   function writable(): void {
@@ -214,10 +222,8 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     nextPosition[record.lane] += 1
     newest = held
     lanes[record.lane].add(held)
-    if (state === "memory") {
-      events.onSendable(record)
-      boundMemory()
-    }
+    if (state === "memory") events.onSendable(record)
+    boundMemory()
     wake()
   }
 

@@ -58,6 +58,7 @@ export function statusLines(status: SidecarStatus, now: number): string[] {
         `            ${gpu.index}: ${gpu.name ?? "unknown"}${gpu.memory_total_mib === null ? "" : `, ${gpu.memory_total_mib} MiB`}`,
     ),
     `waiting     ${spool.depth} messages, ${Math.round(spool.bytes / 1_024)} KiB${spool.oldest_at === null ? "" : `, the oldest of ${spool.oldest_at}`}; given up: ${spool.dropped}`,
+    ...(spool.problem === undefined ? [] : [`            ${spool.problem}`]),
     `advertised  ${presence.advertise_url ?? "no address"}`,
     `rejected    ${presence.rejected} messages that made no sense; the clock stepped ${presence.clock.steps} times`,
   ]

@@ -10,6 +10,8 @@ export interface MemoryFiles extends SpoolFiles {
   readonly log: string[]
   /** Called before each operation; what it throws is what the system says. `partBytes` of a write are written first. */
   fail: (operation: Operation, name: string) => { code: string; partBytes?: number } | null
+  /** Writes wait for it. */
+  answers: Promise<void>
 }
 
 /** A folder in memory that fails where it is told to. */
@@ -18,6 +20,7 @@ export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
     contents,
     log: [],
     fail: () => null,
+    answers: Promise.resolve(),
     list: () =>
       done("list", "", () =>
         [...contents].map(([name, { length }]) => ({ name, bytes: length })).toSorted(byName),
@@ -64,6 +67,7 @@ export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
       async write(parts, at) {
         await Promise.resolve()
         world.log.push(`write ${name}`)
+        await world.answers
         const failure = world.fail("write", name)
         const bytes = Buffer.concat(parts)
         const written = failure ? bytes.subarray(0, failure.partBytes ?? 0) : bytes
