@@ -56,9 +56,9 @@ export function engineFeed(options: EngineFeedOptions): EngineFeed {
         if (given !== null) {
           // What the engine took while the clock was ahead was fetched then. An engine elsewhere may always be ahead.
           const samples = given.filter(({ ts }) => past(ts) !== null || latest === null || ts > latest)
-          latest = samples.reduce((most, { ts }) => later(most, ts), latest)
+          latest = samples.reduce<Instant | null>((most, { ts }) => later(most, ts), latest)
           take(samples, after)
-          after = samples.reduce((most, { ts }) => later(most, ts), after)
+          after = samples.reduce<Instant | null>((most, { ts }) => later(most, ts), after)
           filled = true
           pollMs = POLL_MS
         } else if (!options.needed()) pollMs = Math.min(pollMs * 2, MOST_POLL_MS)
