@@ -112,7 +112,14 @@ export function createArchive({ files, clock, log, segments }: ArchiveOptions): 
       segment.unsynced = true
       later("sync", SYNC_EVERY_MS)
     },
-    settled: () => later("list", LIST_DONE_EVERY_MS),
+    settled() {
+      later("list", LIST_DONE_EVERY_MS)
+      // While the hub is there this is nearly always so, and spares a wake-up a message.
+      if (cancel.sync && segments().every((segment) => waitingIn(segment) === 0)) {
+        cancel.sync()
+        cancel.sync = null
+      }
+    },
     flush,
     close,
     retire: (segment) => void retired.push(segment),

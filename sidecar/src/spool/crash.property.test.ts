@@ -110,7 +110,15 @@ it("loses nothing that was called safe and invents nothing, whatever is stored, 
       const sent = await Promise.all(LANES.map((lane) => one.left(lane)))
       const ids = new Set(sent.flat().map(idOf))
       expect([...safe].filter((id) => !stored.has(id) && !ids.has(id))).toEqual([])
-      expect(await one.tell()).toEqual([])
+      // A torn end may be told as a loss where the other lane shows that a number was given; never of what was safe.
+      const told = (await one.tell()).flatMap(({ seqs }) =>
+        seqs.flatMap(({ boot: of, ranges }) =>
+          ranges.flatMap(([from, to]) =>
+            Array.from({ length: to - from + 1 }, (_, at) => idOf({ boot: of, seq: from + at })),
+          ),
+        ),
+      )
+      expect(told.filter((id) => safe.has(id) && !stored.has(id))).toEqual([])
       for (const [index, records] of sent.entries()) {
         const made = records.map((record) => emitted.get(idOf(record)))
         expect(made.map((of) => of?.lane)).toEqual(records.map(() => LANES[index]))
@@ -122,7 +130,7 @@ it("loses nothing that was called safe and invents nothing, whatever is stored, 
         expect(new Set(order).size).toBe(order.length)
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   )
 }, 60_000)
 

@@ -155,7 +155,10 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     const last = segments.at(-1)
     if (last?.file) {
       const fits = last.bytes === 0 || last.bytes + bytes <= segmentBytes
-      if (fits && last.base + last.count === position) return last
+      const follows = last.base + last.count === position
+      if (fits && follows) return last
+      // A write failed, and what it left may still be there.
+      if (!follows) await last.file.truncate(last.bytes).catch(() => undefined)
       await seal(last)
     }
     const segment = newSegment(lane, nextNumber, position)
