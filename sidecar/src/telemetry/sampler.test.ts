@@ -60,9 +60,11 @@ describe("samples", () => {
   it("never share a time, so that none is taken for the other sent twice", () => {
     const { sampler, tick, told } = world()
     sampler.second(1_000)
+    sampler.second(2_000)
     tick(1_000)
     expect(told()).toEqual([
       [1_000, null, "os"],
+      [2_000, null, "os"],
       [1_001, "awake", "nvidia-smi"],
     ])
   })

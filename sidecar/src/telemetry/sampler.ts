@@ -33,8 +33,10 @@ export function createSampler(options: SamplerOptions): Sampler {
   function take(takenAtMs: number, gpu: GpuSample[] | null, source: PerfSample["source"]): void {
     const sys = options.system(takenAtMs)
     if (sys === null && gpu === null) return
-    // Two samples of one message with the same time would be taken for one that came twice.
-    const atMs = takenAtMs === lastAtMs ? takenAtMs + 1 : takenAtMs
+    // Two samples of one message with the same time would be taken for one that came twice. The first tick of a
+    // stream is known late, when samples after it were taken already.
+    let atMs = takenAtMs
+    while (batch.some(({ ts }) => ts === instantOf(atMs))) atMs += 1
     lastAtMs = atMs
     const sample: PerfSample = { ts: instantOf(atMs), gpu, sys, source }
     options.onSample(sample)
