@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { startSimulatedHost } from "../../demo/src/index.ts"
@@ -27,7 +27,7 @@ export interface ChaosHost {
   setClock(offsetMs: number): void
   /** When its clock was wrong, and by how much. */
   clockShifts: (Span & { offsetMs: number })[]
-  /** When its llama-swap or nvidia-smi could not say anything. */
+  /** Every row its llama-swap wrote, in all of its lives. */
   ledger: LedgerEntry[]
   /** A fault is being applied to it: others wait. */
   busy: boolean
@@ -69,6 +69,7 @@ export async function startFleet(servers: Servers, count: number, seed: number):
     },
     async stop() {
       await Promise.all(hosts.map((host) => host.sidecar.stop()))
+      for (const { simulated } of hosts) endHung(simulated.gpuFile)
       await Promise.all(hosts.map((host) => host.simulated.stop()))
       await Promise.all(hosts.map((host) => host.link.close()))
       unmount(mounted)
@@ -128,6 +129,18 @@ function mountSmallDisk(folder: string): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** An nvidia-smi that hangs outlives a sidecar that was killed meanwhile, as a real one would. */
+function endHung(gpuFile: string): void {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--state=${gpuFile}`))
+        process.kill(Number(pid), "SIGKILL")
+    } catch {
+      // It ended meanwhile.
+    }
   }
 }
 
