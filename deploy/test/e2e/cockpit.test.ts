@@ -195,8 +195,15 @@ describe("when a part dies", () => {
     await page.getByText("Connected", { exact: true }).waitFor()
     const before = await fleet()
     const engineUrl = await engineOf("embedding")
-    process.kill(hubPid(), "SIGKILL")
-    await page.getByRole("alert").waitFor()
+    // A hub that comes back within two seconds is not worth a banner: it is killed until it stays away for longer.
+    await eventually(
+      async () => {
+        const pid = hubPid()
+        if (pid !== null) process.kill(pid, "SIGKILL")
+        return page.getByRole("alert").isVisible()
+      },
+      (isShown) => isShown,
+    )
     await ask(engineUrl, "bge-m3", "while-down")
     await page.getByText("Connected", { exact: true }).waitFor({ timeout: 60_000 })
     await page.getByRole("alert").waitFor({ state: "detached" })
@@ -225,10 +232,9 @@ describe("when a part dies", () => {
   })
 })
 
-function hubPid(): number {
+function hubPid(): number | null {
   const line = product.leftBehind().find((one) => one.includes("hub/src/main.ts"))
-  if (!line) throw new Error(`no hub among ${product.leftBehind().join("\n")}`)
-  return Number(line.split(" ")[0])
+  return line ? Number(line.split(" ")[0]) : null
 }
 
 async function storedIds(hostId: string): Promise<number[]> {
