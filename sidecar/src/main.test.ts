@@ -166,9 +166,14 @@ describe("the bundled sidecar", () => {
     await vi.waitFor(() => expect(newest("live")?.data.sample.gpu?.[0]?.state).toBe("lost"), 10_000)
     host.control.gpu.behave()
     await vi.waitFor(() => expect(newest("live")?.data.sample.gpu?.[0]?.state).toBe("awake"), 10_000)
-    const notes = new Set(heard.flatMap((envelope) => (envelope.kind === "note" ? [envelope.data.note] : [])))
-    expect([...notes]).toEqual(expect.arrayContaining(["gpu_lost", "gpu_returned"]))
-  }, 40_000)
+    // Notes are written to the spool first, so they come a moment after the live reading.
+    await vi.waitFor(() => {
+      const notes = new Set(
+        heard.flatMap((envelope) => (envelope.kind === "note" ? [envelope.data.note] : [])),
+      )
+      expect([...notes]).toEqual(expect.arrayContaining(["gpu_lost", "gpu_returned"]))
+    }, 10_000)
+  }, 60_000)
 })
 
 describe("a host without nvidia-smi", () => {
