@@ -78,7 +78,7 @@ export async function createApp({
       delta: sockets.send.control_fleet,
       perf: sockets.send.control_perf,
       activity: sockets.send.control_activity,
-      log: (host, data) => sockets.send.control_log(logs.keep(host, data)),
+      log: (host, data, at) => sockets.send.control_log(logs.keep(host, data, at)),
     },
   })
   const retention = createRetention({

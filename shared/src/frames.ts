@@ -2,7 +2,7 @@ import * as z from "zod/mini"
 import { ActivityRow } from "./activity.ts"
 import { FleetHost, FleetPatch, FleetSnapshot } from "./fleet.ts"
 import { HostId, JobId } from "./ids.ts"
-import { LogSource } from "./logs.ts"
+import { LogBatch } from "./logs.ts"
 import { PerfSample } from "./telemetry.ts"
 import { Instant } from "./time.ts"
 
@@ -61,14 +61,7 @@ export const PerfFrame = z.object({
 })
 export type PerfFrame = z.infer<typeof PerfFrame>
 
-export const LogFrame = z.object({
-  type: z.literal("control_log"),
-  provider_id: HostId,
-  source: LogSource,
-  model: z.optional(z.string()),
-  lines: z.array(z.string()),
-  dropped: z.optional(z.int()),
-})
+export const LogFrame = z.extend(LogBatch, { type: z.literal("control_log"), provider_id: HostId })
 export type LogFrame = z.infer<typeof LogFrame>
 
 export const JobFrame = z.object({

@@ -97,8 +97,12 @@ const VERBS: Record<string, (control: Control, body: unknown) => unknown> = {
   "publish-inflight-snapshot": (control) => control.publishInflightSnapshot(),
   "drop-captures": (control) => control.dropCaptures(),
   log(control, body) {
-    const { source } = z.object({ source: z.enum(["proxy", "upstream"]).default("upstream") }).parse(body)
-    control.log(Bytes.parse(body), source)
+    const Where = z.object({
+      source: z.enum(["proxy", "upstream"]).default("upstream"),
+      model: z.string().optional(),
+    })
+    const { source, model } = Where.parse(body)
+    control.log(Bytes.parse(body), source, model)
   },
   "gpu-misbehave"(control, body) {
     const Bad = z.object({ kind: z.enum(MISBEHAVIOURS), afterLines: z.number().int().default(0) })

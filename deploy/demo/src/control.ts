@@ -42,7 +42,8 @@ export interface Control {
   publishInflightSnapshot(): void
   /** As if evicted. */
   dropCaptures(): void
-  log(text: string | Buffer, source?: LogSource): void
+  /** Of the upstream log a model writes, the first one where none is named: it stands in both. */
+  log(text: string | Buffer, source?: LogSource, model?: string): void
   rows(): readonly ActivityRow[]
   states(): Record<string, ModelState>
   inflight(): number
@@ -150,7 +151,12 @@ export function createControl({ engine, clock, streams, listener, gpu }: Control
       engine.bus.emit({ kind: "inflight", update })
     },
     dropCaptures: () => engine.captures.clear(),
-    log: (text, source = "upstream") => engine.logs[source].write(text),
+    log(text, source = "upstream", model) {
+      const [first] = engine.processes.values()
+      const writer = model === undefined ? first : engine.processes.get(model)
+      if (source === "proxy") engine.logs.proxy.write(text)
+      else (writer?.log ?? engine.logs.upstream).write(text)
+    },
     rows: () => engine.activity().rows(),
     states: () =>
       Object.fromEntries([...engine.processes.values()].map(({ model, state }) => [model.id, state])),

@@ -131,7 +131,8 @@ export function createLive({ board, registry, output, recall, refuse, clock, log
           })
         }
         case "log":
-          if (apply(envelope, { kind: "spoke", from })?.heeded === true) output.log(id, envelope.data)
+          if (apply(envelope, { kind: "spoke", from })?.heeded === true)
+            output.log(id, envelope.data, envelope.at)
           return
         case "activity":
         case "note":

@@ -26,5 +26,5 @@ export interface FleetOutput {
   delta(frame: FleetDeltaFrame): void
   perf(frame: PerfFrame): void
   activity(frame: ActivityFrame): void
-  log(host: HostId, data: LogData): void
+  log(host: HostId, data: LogData, at: Instant): void
 }

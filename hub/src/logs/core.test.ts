@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { LOG_TAIL_LINES } from "@boocontrol/shared/logs"
-import type { LogData } from "@boocontrol/shared/logs"
+import type { LogBatch } from "@boocontrol/shared/logs"
 import { EMPTY_RING, keepLines, tailOf } from "./core.ts"
 
-const proxy = (...lines: string[]): LogData => ({ source: "proxy", lines })
-const upstream = (model: string, ...lines: string[]): LogData => ({ source: "upstream", model, lines })
+const proxy = (...lines: string[]): LogBatch => ({ source: "proxy", lines })
+const upstream = (model: string, ...lines: string[]): LogBatch => ({ source: "upstream", model, lines })
 const numbered = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${from + n}`)
-const linesOf = (batches: readonly LogData[]): string[] => batches.flatMap(({ lines }) => lines)
+const linesOf = (batches: readonly LogBatch[]): string[] => batches.flatMap(({ lines }) => lines)
 
 describe("the tail of a host", () => {
   const ring = [proxy("p1", "p2"), upstream("m", "m1"), upstream("n", "n1"), proxy("p3")].reduce(

@@ -1,29 +1,29 @@
 import { LOG_TAIL_LINES } from "@boocontrol/shared/logs"
-import type { LogData } from "@boocontrol/shared/logs"
+import type { LogBatch } from "@boocontrol/shared/logs"
 
 /** The last lines of one host, in the batches they came in, oldest first. */
 export interface LogRing {
-  readonly batches: readonly LogData[]
+  readonly batches: readonly LogBatch[]
   readonly lines: number
 }
 
 export const EMPTY_RING: LogRing = { batches: [], lines: 0 }
 
 /** Adds a batch; what is beyond the last `LOG_TAIL_LINES` is forgotten, oldest first. */
-export function keepLines(ring: LogRing, batch: LogData): LogRing {
+export function keepLines(ring: LogRing, batch: LogBatch): LogRing {
   const batches = [...ring.batches, batch]
   const lines = ring.lines + batch.lines.length
   return lines <= LOG_TAIL_LINES ? { batches, lines } : lastLines(batches, LOG_TAIL_LINES)
 }
 
 export interface LogFilter {
-  readonly source?: LogData["source"] | undefined
+  readonly source?: LogBatch["source"] | undefined
   readonly model?: string | undefined
   readonly tail: number
 }
 
 /** The last lines that a reader asked for. */
-export function tailOf(ring: LogRing, { source, model, tail }: LogFilter): readonly LogData[] {
+export function tailOf(ring: LogRing, { source, model, tail }: LogFilter): readonly LogBatch[] {
   const wanted = ring.batches.filter(
     (batch) =>
       (source === undefined || batch.source === source) && (model === undefined || batch.model === model),
@@ -31,8 +31,8 @@ export function tailOf(ring: LogRing, { source, model, tail }: LogFilter): reado
   return lastLines(wanted, tail).batches
 }
 
-function lastLines(batches: readonly LogData[], count: number): LogRing {
-  const kept: LogData[] = []
+function lastLines(batches: readonly LogBatch[], count: number): LogRing {
+  const kept: LogBatch[] = []
   let lines = 0
   for (const batch of batches.toReversed()) {
     if (lines >= count) break

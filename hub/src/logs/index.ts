@@ -5,7 +5,8 @@ import type { LogFrame } from "@boocontrol/shared/frames"
 import { LogsQuery } from "@boocontrol/shared/http"
 import { HostId } from "@boocontrol/shared/ids"
 import { LogTail } from "@boocontrol/shared/logs"
-import type { LogData } from "@boocontrol/shared/logs"
+import type { LogBatch, LogData } from "@boocontrol/shared/logs"
+import type { Instant } from "@boocontrol/shared/time"
 import { describeRoute, parseParams, parseQuery } from "../platform/http.ts"
 import { EMPTY_RING, keepLines, tailOf } from "./core.ts"
 import type { LogRing } from "./core.ts"
@@ -14,7 +15,7 @@ import type { KnownHostsPort } from "./ports.ts"
 export interface Logs {
   routes: (app: FastifyInstance) => Promise<void>
   /** Keeps a batch for late joiners and gives it as a frame. */
-  keep(host: HostId, data: LogData): LogFrame
+  keep(host: HostId, data: LogData, at: Instant): LogFrame
   forget(host: HostId): void
   /** The tail that a topic `log:<host>` names. */
   replay(topic: string): LogFrame[]
@@ -25,22 +26,23 @@ const LogParams = z.object({ id: HostId })
 /** Log lines are relayed and never stored: the last of each host are kept in memory. */
 export function createLogs(hosts: KnownHostsPort): Logs {
   const rings = new Map<string, LogRing>()
-  const frameOf = (host: HostId, data: LogData): LogFrame => ({
+  const frameOf = (host: HostId, batch: LogBatch): LogFrame => ({
     type: "control_log",
     provider_id: host,
-    ...data,
+    ...batch,
   })
 
   return {
-    keep(host, data) {
-      rings.set(host, keepLines(rings.get(host) ?? EMPTY_RING, data))
-      return frameOf(host, data)
+    keep(host, data, at) {
+      const batch = { ...data, at }
+      rings.set(host, keepLines(rings.get(host) ?? EMPTY_RING, batch))
+      return frameOf(host, batch)
     },
     forget: (host) => void rings.delete(host),
     replay(topic) {
       const host = HostId.safeParse(/^log:(.+)$/.exec(topic)?.[1])
       if (!host.success) return []
-      return (rings.get(host.data)?.batches ?? []).map((data) => frameOf(host.data, data))
+      return (rings.get(host.data)?.batches ?? []).map((batch) => frameOf(host.data, batch))
     },
     async routes(app) {
       app.get(

@@ -25,7 +25,7 @@ export interface HttpStream {
 
 export interface EngineHttp {
   call(path: string, request?: HttpRequest): Promise<HttpReply>
-  stream(path: string, timeoutMs: number): Promise<HttpStream>
+  stream(path: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpStream>
   /** Ends every call that is under way. */
   close(): void
 }
@@ -47,9 +47,12 @@ export function createEngineHttp(options: {
   const secure = base.protocol === "https:"
   const prefix = base.pathname.replace(/\/+$/, "")
   const active = new Set<AbortController>()
-  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
+  const { Agent } = secure ? https : http
+  const calls = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
+  // Each holds its connection for ever: they must not take those of the calls.
+  const streams = new Agent({ keepAlive: false })
 
-  function send(path: string, request: HttpRequest): Promise<IncomingMessage> {
+  function send(path: string, request: HttpRequest, agent = calls): Promise<IncomingMessage> {
     const body = request.body === undefined ? null : JSON.stringify(request.body)
     return new Promise((resolve, reject) => {
       const outgoing = (secure ? https : http).request({
@@ -112,9 +115,9 @@ export function createEngineHttp(options: {
     })
   }
 
-  function stream(path: string, timeoutMs: number): Promise<HttpStream> {
-    return withTimeout({}, timeoutMs, async (timed) => {
-      const reply = await send(path, timed)
+  function stream(path: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpStream> {
+    return withTimeout(signal ? { signal } : {}, timeoutMs, async (timed) => {
+      const reply = await send(path, timed, streams)
       reply.socket.setKeepAlive(true, KEEPALIVE_MS)
       return { status: reply.statusCode ?? 0, chunks: reply, close: () => reply.destroy() }
     })
@@ -125,7 +128,8 @@ export function createEngineHttp(options: {
     stream,
     close() {
       for (const aborter of active) aborter.abort()
-      agent.destroy()
+      calls.destroy()
+      streams.destroy()
     },
   }
 }

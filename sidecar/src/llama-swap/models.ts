@@ -19,6 +19,11 @@ export function listedModelOf(model: ModelStatus): ListedModel {
   }
 }
 
+/** Whether this engine has a process of it. */
+export function isRunning({ state, peerID }: ModelStatus): boolean {
+  return !peerID && ["starting", "ready", "stopping"].includes(state ?? "")
+}
+
 export function runningModelsOf(reply: Running): RunningModel[] {
   return (reply.running ?? []).map(({ model, state, ttl, cmd }) => ({
     id: model,
@@ -62,4 +67,9 @@ export function startFailureOf(status: number | null, error: string | null): str
 /** Access-log lines of our own reading. What was done by a person's wish through us (POST) stays to be seen. */
 export function isOwnAccessLine(line: string): boolean {
   return /"GET \S+ HTTP\/[\d.]+" \d+ \d+ "boocontrol-sidecar\//.test(line)
+}
+
+/** Slashes are part of a model's name and stay. */
+export function pathOfModel(model: string): string {
+  return model.split("/").map(encodeURIComponent).join("/")
 }

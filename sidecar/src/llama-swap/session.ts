@@ -12,7 +12,15 @@ import { createLink } from "./link.ts"
 import type { StreamEnd } from "./link.ts"
 import { readMessage } from "./messages.ts"
 import type { EngineMessage } from "./messages.ts"
-import { isOwnAccessLine, listedModelOf, runningModelsOf, startFailureIn, startFailureOf } from "./models.ts"
+import { createModelLogs } from "./model-logs.ts"
+import {
+  isOwnAccessLine,
+  isRunning,
+  listedModelOf,
+  runningModelsOf,
+  startFailureIn,
+  startFailureOf,
+} from "./models.ts"
 import type { LlamaSwapOptions } from "./options.ts"
 import { shownUrl } from "./problems.ts"
 import { probeEngine } from "./probe.ts"
@@ -105,6 +113,14 @@ export function createSession(options: SessionOptions): Session {
       if (failure) fleet.startFailed(failure.model, failure.reason)
     },
   })
+  const modelLogs = createModelLogs({
+    ...{ http, clock },
+    hooks: {
+      history: (model, text) => relay.modelHistory(model, text),
+      text: (model, text) => relay.modelChunk(model, text),
+      supported: (isSupported) => relay.labelled(isSupported),
+    },
+  })
   const safety = createSafetyTimer(
     clock,
     () => {
@@ -160,6 +176,7 @@ export function createSession(options: SessionOptions): Session {
     safety.stop()
     cancelRowCheck?.()
     cancelRowCheck = null
+    modelLogs.ended()
     const inflight = board.ended()
     // A cut connection to another machine says nothing about the engine there; a silent one nowhere.
     const ended = how === "ended" || (how === "cut" && !options.remote)
@@ -198,6 +215,7 @@ export function createSession(options: SessionOptions): Session {
     lists += 1
     // Peers come in another order each time, which is no change.
     fleet.list(models.map(listedModelOf).sort((a, b) => (a.id < b.id ? -1 : 1)))
+    modelLogs.running(models.filter(isRunning).map(({ id }) => id))
     void poll()
     if (first && models.every(({ context_length: length }) => !length))
       api.contextLengths().then(fleet.contextLengths, (error: unknown) => problem("/v1/models", error))
@@ -249,7 +267,7 @@ export function createSession(options: SessionOptions): Session {
       board.stop()
       relay.stop()
       fleet.stop()
-      await Promise.all([follower.stop(), polling])
+      await Promise.all([follower.stop(), modelLogs.stop(), polling])
     },
     status: status.current,
   }

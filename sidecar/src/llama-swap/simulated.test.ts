@@ -157,16 +157,58 @@ describe.each(ERAS)("against %s", (_, era) => {
 
   it("relays the log without the lines of its own reading, and not twice over a reconnect", async () => {
     const host = await hostOf(era)
+    await ask(host)
     const rig = rigOn(host)
-    host.control.log("hello from the engine\n", "upstream")
+    host.control.log("hello from the engine\n", "upstream", "small")
     const lines = () => rig.told.logs.flatMap(({ lines: batch }) => batch)
     await rig.until("the line", () => lines().includes("hello from the engine"))
     host.control.closeStreams()
     await rig.until("connected again", () => rig.notes("engine_connected").length === 2)
-    host.control.log("and again\n", "upstream")
+    host.control.log("and again\n", "upstream", "small")
     await rig.until("the next line", () => lines().includes("and again"))
     expect(lines().filter((line) => line === "hello from the engine").length).toBe(1)
     expect(lines().filter((line) => line.includes("boocontrol-sidecar"))).toEqual([])
+  })
+})
+
+describe("logs of models", () => {
+  it("say who wrote each line, from the first of a load on, and wake nobody", async () => {
+    const host = await hostOf()
+    const rig = rigOn(host)
+    await connected(rig)
+    await rig.until("the first list", () => rig.told.models.length > 0)
+    await ask(host)
+    host.control.log("mine\n", "upstream", "small")
+    await ask(host, { model: "idle" })
+    host.control.log("yours\n", "upstream", "idle")
+    const of = (line: string) =>
+      rig.told.logs
+        .filter(({ lines }) => lines.some((one) => one.includes(line)))
+        .map(({ source, model }) => [source, model])
+    await rig.until("both", () => of("mine").length > 0 && of("yours").length > 0)
+    expect(of("mine")).toEqual([["upstream", "small"]])
+    expect(of("yours")).toEqual([["upstream", "idle"]])
+    expect(of("loading model").toSorted()).toEqual([
+      ["upstream", "idle"],
+      ["upstream", "small"],
+    ])
+    expect(rig.told.logs.filter(({ source, model }) => source === "upstream" && !model)).toEqual([])
+  })
+
+  it("are read of running models only, and a model that is read goes when its time is over", async () => {
+    const host = await hostOf({
+      models: [
+        { id: "brief", load_s: 0.1, stop_s: 0.05, ttl_s: 1, decode_tps: 2_000, prefill_tps: 50_000 },
+        { id: "small", load_s: 0.1, stop_s: 0.05, decode_tps: 2_000, prefill_tps: 50_000 },
+      ],
+    })
+    const rig = rigOn(host)
+    await connected(rig)
+    await ask(host, { model: "brief" })
+    await rig.until("its lines", () => rig.told.logs.some(({ model }) => model === "brief"))
+    await rig.until("its end", () => rig.stateOf("brief") === "stopped")
+    expect(rig.told.logs.filter(({ model }) => model === "small")).toEqual([])
+    expect(rig.stateOf("small")).toBe("stopped")
   })
 })
 

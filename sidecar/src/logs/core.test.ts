@@ -3,7 +3,7 @@ import type { LogData } from "@boocontrol/shared/logs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { manualClock } from "../platform/clock-manual.ts"
-import { addChunk, EMPTY_LINES, tailOf, unseenPart } from "./core.ts"
+import { addChunk, EMPTY_LINES, HELD_CHARS, tailOf, unseenPart } from "./core.ts"
 import { createLogRelay } from "./index.ts"
 
 function linesOf(chunks: readonly string[]): string[] {
@@ -84,6 +84,7 @@ describe("relaying a log", () => {
       onLine: (_, line) => seen.push(line),
     })
     made.connected()
+    made.labelled(false)
     return { clock, sent, seen, made }
   }
 
@@ -96,9 +97,11 @@ describe("relaying a log", () => {
     expect(sent).toEqual([])
     await clock.advance(1)
     expect(sent).toEqual([
-      { source: "proxy", lines: ["history", "a", "b"] },
-      { source: "upstream", lines: ["c"] },
+      { source: "proxy", lines: ["history"], history: true },
+      { source: "upstream", lines: ["c"], history: true },
     ])
+    await clock.advance(100)
+    expect(sent.slice(2)).toEqual([{ source: "proxy", lines: ["a", "b"] }])
   })
 
   it("does not send a history again on reconnect, nor the lines of our own reading", async () => {
@@ -106,6 +109,7 @@ describe("relaying a log", () => {
     made.chunk("proxy", "one\nown\n")
     await clock.advance(100)
     made.connected()
+    made.labelled(false)
     made.chunk("proxy", "one\nown\ntwo\n")
     await clock.advance(100)
     expect(sent.flatMap(({ lines }) => lines)).toEqual(["one", "two"])
@@ -127,6 +131,46 @@ describe("relaying a log", () => {
     made.chunk("upstream", "ret\n")
     await clock.advance(100)
     expect(sent[0]?.lines).toEqual(["key ***"])
+  })
+
+  it("lets the mixed log go where each model has its own", async () => {
+    const { clock, sent, made } = relay()
+    made.connected()
+    made.chunk("upstream", "from somebody\n")
+    made.labelled(true)
+    made.modelHistory("m", "from somebody\n")
+    made.chunk("upstream", "and more\n")
+    made.modelChunk("m", "and more\n")
+    await clock.advance(1_000)
+    expect(sent).toEqual([
+      { source: "upstream", model: "m", lines: ["from somebody"], history: true },
+      { source: "upstream", model: "m", lines: ["and more"] },
+    ])
+  })
+
+  it("keeps the mixed log until it knows, and then sends it where models have none", async () => {
+    const { clock, sent, made } = relay()
+    made.connected()
+    made.chunk("upstream", "history\n")
+    made.chunk("upstream", "x".repeat(HELD_CHARS))
+    made.chunk("upstream", "\nlast\n")
+    await clock.advance(1_000)
+    expect(sent).toEqual([])
+    made.labelled(false)
+    await clock.advance(1_000)
+    const lines = sent.flatMap((data) => data.lines)
+    expect(lines.at(-1)).toBe("last")
+    expect(lines.join("").length).toBeLessThan(HELD_CHARS)
+  })
+
+  it("does not send a model's history again when its stream is opened again", async () => {
+    const { clock, sent, made } = relay()
+    made.labelled(true)
+    made.modelHistory("m", "one\n")
+    made.modelChunk("m", "two\n")
+    made.modelHistory("m", "one\ntwo\nthree\n")
+    await clock.advance(1_000)
+    expect(sent.flatMap(({ lines }) => lines)).toEqual(["one", "two", "three"])
   })
 
   it("looks for events only in lines that are written now", () => {

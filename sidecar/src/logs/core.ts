@@ -40,6 +40,9 @@ function cutLine(line: string): string {
 /** Long enough to occur once in a log with times in its lines, short enough to keep per source for ever. */
 export const TAIL_CHARS = 2_048
 
+/** As much as an engine keeps of its log: of text that may not be wanted, more is not kept here either. */
+export const HELD_CHARS = 128 * 1024
+
 export function tailOf(tail: string, chunk: string): string {
   return chunk.length >= TAIL_CHARS ? chunk.slice(-TAIL_CHARS) : (tail + chunk).slice(-TAIL_CHARS)
 }

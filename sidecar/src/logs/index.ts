@@ -1,7 +1,8 @@
 import type { LogData, LogSource } from "@boocontrol/shared/logs"
 import type { Clock } from "../platform/clock.ts"
-import { addChunk, EMPTY_LINES, tailOf, unseenPart } from "./core.ts"
-import type { LineBuffer } from "./core.ts"
+import { channelOf, emptyChannel, nextBatch, takeLines } from "./channel.ts"
+import type { Channel } from "./channel.ts"
+import { EMPTY_LINES, HELD_CHARS, unseenPart } from "./core.ts"
 
 export interface LogRelayOptions {
   emit: (data: LogData) => void
@@ -14,91 +15,92 @@ export interface LogRelayOptions {
   onLine?: (source: LogSource, line: string) => void
 }
 
+/**
+ * The engine tells its log twice: mixed, without saying which model wrote a line, and one stream per model.
+ *
+ * | mixed upstream | entered when                       | its text                  | leaves when                   |
+ * | -------------- | ---------------------------------- | ------------------------- | ----------------------------- |
+ * | held           | connected                          | waits, the newest of it   | a model's stream was tried    |
+ * | muted          | models have streams of their own   | is let go: it comes there | connected anew                |
+ * | sent           | this engine has no such streams    | goes out without a label  | connected anew                |
+ */
 export interface LogRelay {
-  /** A connection was made: the next chunk of each source is its history. */
+  /** A connection was made: the next chunk of each mixed source is its history. */
   connected(): void
   chunk(source: LogSource, data: string): void
+  /** Everything the engine still had of one model when its stream was opened. */
+  modelHistory(model: string, data: string): void
+  modelChunk(model: string, data: string): void
+  /** Whether this engine has a stream per model. */
+  labelled(isLabelled: boolean): void
   stop(): void
 }
 
 const BATCH_MS = 100
-/** A batch must stay a small message; what is more waits for the next. */
-const BATCH_CHARS = 128 * 1024
-/** What may wait in all. A model that floods its log costs lines, never memory. */
-const MAX_WAITING_CHARS = 1024 * 1024
-
-interface Source {
-  buffer: LineBuffer
-  tail: string
-  atHistory: boolean
-  waiting: string[]
-  waitingChars: number
-  dropped: number
-}
 
 /** Puts log chunks together to lines and sends them on in batches. */
 export function createLogRelay(options: LogRelayOptions): LogRelay {
-  const sources: Record<LogSource, Source> = { proxy: emptySource(), upstream: emptySource() }
+  const channels = new Map<string, Channel>()
+  let mixed: "held" | "muted" | "sent" = "held"
+  let held: { data: string; isHistory: boolean }[] = []
   let cancel: (() => void) | null = null
+
+  const channel = (source: LogSource, model?: string): Channel =>
+    channelOf(channels, { source, ...(model === undefined ? {} : { model }) }, emptyChannel)
 
   function schedule(): void {
     cancel ??= options.clock.setTimeout(() => {
       cancel = null
-      flush("proxy")
-      flush("upstream")
-      if (sources.proxy.waiting.length + sources.upstream.waiting.length > 0) schedule()
+      for (const one of channels.values()) {
+        const batch = nextBatch(one)
+        if (batch) options.emit(batch)
+      }
+      if ([...channels.values()].some(({ waiting }) => waiting.length > 0)) schedule()
     }, BATCH_MS)
   }
 
-  function flush(name: LogSource): void {
-    const source = sources[name]
-    if (source.waiting.length === 0) return
-    let chars = 0
-    let count = 0
-    while (count < source.waiting.length && (count === 0 || chars < BATCH_CHARS)) {
-      chars += (source.waiting[count]?.length ?? 0) + 1
-      count += 1
-    }
-    const lines = source.waiting.splice(0, count)
-    source.waitingChars -= chars
-    options.emit({ source: name, lines, ...(source.dropped > 0 ? { dropped: source.dropped } : {}) })
-    source.dropped = 0
+  function take(to: Channel, data: string, isHistory: boolean): void {
+    const fresh = isHistory ? unseenPart(to.tail, data) : data
+    // A history that does not go on from what was seen begins with a new line.
+    if (isHistory && fresh.length === data.length) to.buffer = EMPTY_LINES
+    const { source } = to.label
+    takeLines(to, { text: fresh, isHistory }, (line) => {
+      if (!isHistory) options.onLine?.(source, line)
+      return options.keep(source, line) ? options.clean(line) : null
+    })
+    if (to.waiting.length > 0) schedule()
+  }
+
+  function hold(data: string, isHistory: boolean): void {
+    held.push({ data, isHistory })
+    let chars = held.reduce((sum, one) => sum + one.data.length, 0)
+    while (held.length > 1 && chars > HELD_CHARS) chars -= held.shift()?.data.length ?? 0
   }
 
   return {
     connected() {
-      for (const source of Object.values(sources)) source.atHistory = true
+      for (const one of channels.values()) one.atHistory = true
+      mixed = "held"
+      held = []
     },
-    chunk(name, data) {
-      const source = sources[name]
-      const live = !source.atHistory
-      const fresh = source.atHistory ? unseenPart(source.tail, data) : data
-      // A history that does not go on from what was seen begins with a new line.
-      if (source.atHistory && fresh.length === data.length) source.buffer = EMPTY_LINES
-      source.atHistory = false
-      source.tail = tailOf(source.tail, fresh)
-      const { buffer, lines } = addChunk(source.buffer, fresh)
-      source.buffer = buffer
-      for (const line of lines) {
-        if (live) options.onLine?.(name, line)
-        if (!options.keep(name, line)) continue
-        const clean = options.clean(line)
-        source.waiting.push(clean)
-        source.waitingChars += clean.length + 1
-      }
-      while (source.waitingChars > MAX_WAITING_CHARS && source.waiting.length > 0) {
-        source.waitingChars -= (source.waiting.shift()?.length ?? 0) + 1
-        source.dropped += 1
-      }
-      if (source.waiting.length > 0) schedule()
+    chunk(source, data) {
+      const to = channel(source)
+      const isHistory = to.atHistory
+      to.atHistory = false
+      if (source === "proxy" || mixed === "sent") take(to, data, isHistory)
+      else if (mixed === "held") hold(data, isHistory)
+    },
+    modelHistory: (model, data) => take(channel("upstream", model), data, true),
+    modelChunk: (model, data) => take(channel("upstream", model), data, false),
+    labelled(isLabelled) {
+      const waiting = held
+      held = []
+      mixed = isLabelled ? "muted" : "sent"
+      if (!isLabelled) for (const { data, isHistory } of waiting) take(channel("upstream"), data, isHistory)
     },
     stop() {
       cancel?.()
       cancel = null
     },
   }
-}
-
-function emptySource(): Source {
-  return { buffer: EMPTY_LINES, tail: "", atHistory: false, waiting: [], waitingChars: 0, dropped: 0 }
 }

@@ -117,8 +117,9 @@ export function handleLogStream(engine: Engine, exchange: Exchange, name: string
     "X-Content-Type-Options": "nosniff",
     "X-Accel-Buffering": "no",
   })
-  response.flushHeaders()
-  if (!exchange.query.has("no-history")) response.write(monitor.history())
+  // Headers leave with the first text: of a silent log nobody sees even these.
+  const history = exchange.query.has("no-history") ? null : monitor.history()
+  if (history?.length) response.write(history)
   const off = monitor.onData((data) => response.write(data))
   response.on("close", off)
 }
