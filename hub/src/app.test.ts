@@ -79,7 +79,7 @@ describe("a reader", () => {
     const tail = await (await hub.get("/hosts/talks/logs?source=upstream")).json()
     expect(tail).toEqual({
       provider_id: "talks",
-      batches: [{ source: "upstream", model: "m", lines: ["now"] }],
+      batches: [{ source: "upstream", model: "m", lines: ["now"], at: expect.any(String) }],
     })
   })
 
