@@ -17,6 +17,7 @@ import { createIngest, createResume } from "./ingest/index.ts"
 import type { Ingest, RejectReason } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import type { Clock } from "./platform/clock.ts"
+import { createHostCommands } from "./platform/host-commands.ts"
 import { installHttpRules } from "./platform/http.ts"
 import type { Log } from "./platform/log.ts"
 import type { NatsConnection } from "./platform/nats.ts"
@@ -81,6 +82,7 @@ export async function createApp({
       log: (host, data, at) => sockets.send.control_log(logs.keep(host, data, at)),
     },
   })
+  const commands = createHostCommands({ nc, clock, log, speakerOf: fleet.speakerOf })
   const retention = createRetention({
     ...{ sql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
@@ -101,8 +103,8 @@ export async function createApp({
       perf: telemetry.storeBatch,
       models: fleet.storeModels,
       note: fleet.storeNotes,
-      // Outcomes of commands reach those who wait for them live; there is no table of them.
-      result: async () => undefined,
+      // There is no table of outcomes: whoever had something done keeps what became of it.
+      result: async (envelopes) => commands.stored(envelopes),
     },
     onRejected: ({ host, kind, reason, problem }) => {
       // The live half counts what it hears itself; samples to store it does not look at.
@@ -137,6 +139,7 @@ export async function createApp({
       await retention.start()
       await fleet.start()
       await hosts.start()
+      commands.start()
       resume.start()
       ingest.start()
       activity.start()
@@ -145,6 +148,7 @@ export async function createApp({
     async stop() {
       sockets.stop()
       await http.close()
+      commands.stop()
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
       await Promise.all([retention.stop(), hosts.stop()])
       await fleet.stop()

@@ -1,4 +1,5 @@
 import * as z from "zod/mini"
+import { Command, CommandAccepted } from "./commands.ts"
 import { ENVELOPES } from "./envelope.ts"
 import { ErrorBody } from "./errors.ts"
 import { FleetSnapshot } from "./fleet.ts"
@@ -25,6 +26,8 @@ export function jsonSchemaDocument(): Record<string, unknown> {
       client_frame: toJsonSchema(ClientFrame),
       fleet_snapshot: toJsonSchema(FleetSnapshot),
       committed_activity: toJsonSchema(CommittedActivity),
+      command: toJsonSchema(Command),
+      command_accepted: toJsonSchema(CommandAccepted),
       resume_request: toJsonSchema(ResumeRequest),
       resume_reply: toJsonSchema(ResumeReply),
       error: toJsonSchema(ErrorBody),

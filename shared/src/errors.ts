@@ -68,6 +68,43 @@ export const ERRORS = {
       "Host id {host} is held by another sidecar ({holder}): give this one its own BOO_HOST_ID, or stop the other",
   },
   MODEL_NOT_FOUND: { status: 404, retryable: false, message: "Host {host} has no model {model}" },
+  COMMAND_MISADDRESSED: {
+    status: 409,
+    retryable: true,
+    message: "Command {verb} is for another sidecar than the one that speaks for {host}: nothing was done",
+  },
+  COMMAND_LATE: {
+    status: 409,
+    retryable: true,
+    message: "Command {verb} reached {host} after its deadline {deadline}: nothing was done",
+  },
+  COMMAND_UNANSWERED: {
+    status: 504,
+    retryable: true,
+    message: "The sidecar of {host} does not answer {verb}: look whether it runs, then try again",
+  },
+  COMMAND_INTERRUPTED: {
+    status: 502,
+    retryable: false,
+    message: "The sidecar of {host} ended while it did {verb}: what came of it is not known",
+  },
+  COMMAND_FAILED: { status: 502, retryable: false, message: "{verb} failed on {host}: {problem}" },
+  LEASE_FENCED: {
+    status: 409,
+    retryable: false,
+    message:
+      "Fencing token {token} is older than {newest}: the lease on {host} was lost, and nothing was done",
+  },
+  REQUEST_NOT_IN_FLIGHT: {
+    status: 404,
+    retryable: false,
+    message: "Request {inflight_id} that began at {started_at} is not in flight on {host} any more",
+  },
+  PROFILE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "Host {host} has no profile {profile}. It has: {known}",
+  },
   ENVELOPE_REJECTED: {
     status: 422,
     retryable: false,

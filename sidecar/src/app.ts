@@ -3,8 +3,11 @@ import type { EngineStatus, Hardware, PresenceData } from "@boocontrol/shared/ho
 import { PRESENCE_EVERY_MS } from "@boocontrol/shared/hosts"
 import type { InflightData } from "@boocontrol/shared/activity"
 import { BootId } from "@boocontrol/shared/ids"
+import type { ModelReading } from "@boocontrol/shared/models"
 import { inboxPrefixOf } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
+import { registerActions } from "./actions/index.ts"
+import { createCommands } from "./commands/index.ts"
 import type { Config } from "./config.ts"
 import { createLlamaSwapConnector } from "./llama-swap/index.ts"
 import type { LlamaSwapConnector } from "./llama-swap/index.ts"
@@ -44,7 +47,7 @@ export interface Sidecar {
 
 // What cannot leave by then is kept for the next start, or was never more than a sample.
 const FLUSH_MS = 2_000
-const CAPABILITIES = ["models", "activity", "inflight", "logs", "telemetry"]
+const CAPABILITIES = ["models", "activity", "inflight", "logs", "telemetry", "actions"]
 // Changes come in bursts: a load changes status, models and GPUs within the same tenth of a second.
 const ANNOUNCE_AFTER_MS = 100
 const STATUS_EVERY = 6
@@ -75,6 +78,7 @@ export function createSidecar({
   let hardware: Hardware | null = null
   let advertiseUrl: string | null = config.engine.advertiseUrl
   let inflight: InflightData | null = null
+  let models: readonly ModelReading[] = []
   let cancelAnnounce: (() => void) | null = null
   let cancelPresence = () => {}
   let beats = 0
@@ -83,11 +87,15 @@ export function createSidecar({
   const publishing = createPublishing({
     ...identity,
     ...{ clock, log, link, spool, presence, onSpoolProblem: changed },
-    commands: { handle: () => null },
+    commands: { handle: (verb, payload) => commands.handle(verb, payload) },
     askHub: () => resumeAsk({ ...identity, clock, link, tries: 1 }).ask(),
     onOpen() {
       if (inflight) publishing.core("inflight", inflight)
     },
+  })
+  const commands = createCommands({
+    ...{ ...identity, clock, shelf: folder },
+    result: (data) => void publishing.durable("result", data).catch(() => undefined),
   })
   const ending = new AbortController()
   const resume = resumeAsk({ ...identity, clock, link, signal: ending.signal })
@@ -127,6 +135,11 @@ export function createSidecar({
       log: (message, details) => log.info(details ? `${message} ${JSON.stringify(details)}` : message),
       version: VERSION,
     })
+    registerActions(commands, {
+      ...{ host, clock, engine, version: VERSION },
+      models: () => models,
+      inflight: () => inflight?.requests ?? null,
+    })
     return { engine, telemetry }
   }
 
@@ -138,7 +151,10 @@ export function createSidecar({
       if (status.liveness === "connected" && before?.liveness !== "connected") void askHardware()
       if (before === null || isNews(before, status)) changed()
     },
-    models: (data) => void publishing.durable("models", data).catch(() => undefined),
+    models(data) {
+      models = data.models
+      void publishing.durable("models", data).catch(() => undefined)
+    },
     inflight(data) {
       inflight = data
       publishing.core("inflight", data)
@@ -229,6 +245,7 @@ export function createSidecar({
       })
     })
     publishing.start()
+    commands.start()
     parts.engine.start()
     parts.telemetry.start()
     beat()
@@ -238,7 +255,8 @@ export function createSidecar({
     ending.abort()
     cancelPresence()
     cancelAnnounce?.()
-    await Promise.all([parts?.engine.stop(), parts?.telemetry.stop()])
+    // What is under way is given up first: that it is not finished is still to leave.
+    await Promise.all([commands.stop(), parts?.engine.stop(), parts?.telemetry.stop()])
     await publishing.stop(FLUSH_MS)
     saveStatus()
     folder.release()

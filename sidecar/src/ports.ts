@@ -25,12 +25,19 @@ export interface EngineConnector {
   actions: EngineActions
 }
 
+/** What a model answers, which decides by which request it is loaded. */
+export type LoadKind = "chat" | "embedding" | "rerank" | "speech" | "transcription" | "image"
+
 /** Actions resolve when the engine confirmed them and reject with what it said. */
 export interface EngineActions {
-  load(model: string, signal: AbortSignal): Promise<void>
+  /** Resolves when the model is ready. */
+  load(model: string, options: { kind: LoadKind; signal: AbortSignal }): Promise<void>
   unload(model: string): Promise<void>
   unloadAll(): Promise<void>
-  cancel(inflightId: string): Promise<void>
+  /** False where there is no such request in flight. */
+  cancel(inflightId: string): Promise<boolean>
+  /** Null when done; else the profiles there are, since that one is not among them. */
+  switchProfile(profile: string | null): Promise<string[] | null>
 }
 
 /** What a connector tells, in the order it happened. */

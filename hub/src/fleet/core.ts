@@ -61,6 +61,8 @@ export interface HostState {
   readonly shown: FleetHost
   /** The sidecar that holds this id. `boot` is null until its first presence. */
   readonly holder: { readonly instance: InstanceId; readonly boot: BootId | null } | null
+  /** How far the holder's clock is ahead of the hub's, as its last presence had it. */
+  readonly clockAheadMs: number
   /** Last presence of the holder, or the moment from which one is waited for. */
   readonly presenceAtMs: number
   /** Another installation that claims this id and was refused. */
@@ -169,6 +171,7 @@ function onPresence(host: HostState, { from, data }: PresenceEvent, nowMs: numbe
     {
       ...host,
       holder: from,
+      clockAheadMs: epochMsOf(data.clock.now) - nowMs,
       presenceAtMs: nowMs,
       statesKnown: engine.liveness !== "down" && host.statesKnown,
     },

@@ -5,6 +5,7 @@ import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { FleetDeltaFrame, Frame } from "@boocontrol/shared/frames"
 import type { RefusedData } from "@boocontrol/shared/hosts"
 import { HostId, HubId } from "@boocontrol/shared/ids"
+import type { InstanceId } from "@boocontrol/shared/ids"
 import { subjects } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
 import { advisoryLock } from "../platform/advisory-lock.ts"
@@ -52,6 +53,8 @@ export interface Fleet {
   rejected(host: HostId, reason: string): void
   ids(): readonly HostId[]
   hosts(): readonly FleetHost[]
+  /** The sidecar that holds a host id, for who has it do something. Null where none ever spoke. */
+  speakerOf(host: HostId): { instance: InstanceId; clockAheadMs: number } | null
   counts(): Record<"connected" | "reconnecting" | "down", number>
   /** Rebuilds from Postgres, then listens. Only after this is there a snapshot to give. */
   start(): Promise<void>
@@ -138,6 +141,10 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
     rejected: live.rejected,
     ids: () => board.ids(),
     hosts: () => [...board.hosts()].map(({ shown }) => shown),
+    speakerOf(id) {
+      const { holder, clockAheadMs = 0 } = board.get(id) ?? {}
+      return holder ? { instance: holder.instance, clockAheadMs } : null
+    },
     counts() {
       const counts = { connected: 0, reconnecting: 0, down: 0 }
       for (const host of board.hosts()) counts[host.shown.liveness] += 1

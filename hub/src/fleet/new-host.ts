@@ -47,7 +47,7 @@ export function newHost({ row, seq, prefs, last }: NewHost, nowMs: number): Host
   return {
     ...{ seq, shown, prefs, reported: models },
     holder: last?.holder ? { instance: last.holder, boot: null } : null,
-    presenceAtMs: nowMs,
+    ...{ clockAheadMs: 0, presenceAtMs: nowMs },
     ...{ twin: null, statesKnown: false, reportedIn: null, rejected: null },
   }
 }

@@ -9,8 +9,11 @@ export interface HttpReply {
 }
 
 export interface HttpRequest {
-  method?: "GET" | "POST"
+  method?: "GET" | "POST" | "PUT"
+  /** Sent as JSON. */
   body?: unknown
+  /** Sent as it is. */
+  form?: { readonly contentType: string; readonly bytes: Buffer }
   headers?: Record<string, string>
   timeoutMs?: number
   signal?: AbortSignal
@@ -53,7 +56,8 @@ export function createEngineHttp(options: {
   const streams = new Agent({ keepAlive: false })
 
   function send(path: string, request: HttpRequest, agent = calls): Promise<IncomingMessage> {
-    const body = request.body === undefined ? null : JSON.stringify(request.body)
+    const json = request.body === undefined ? null : Buffer.from(JSON.stringify(request.body))
+    const body = request.form?.bytes ?? json
     return new Promise((resolve, reject) => {
       const outgoing = (secure ? https : http).request({
         protocol: base.protocol,
@@ -69,7 +73,10 @@ export function createEngineHttp(options: {
           ...(options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}),
           ...(body === null
             ? {}
-            : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+            : {
+                "content-type": request.form?.contentType ?? "application/json",
+                "content-length": body.length,
+              }),
           ...request.headers,
         },
         ...(request.signal ? { signal: request.signal } : {}),

@@ -252,7 +252,7 @@ describe("models", () => {
     const host = await hostOf()
     const rig = rigOn(host)
     await connected(rig)
-    await rig.connector.actions.load("small", AbortSignal.timeout(10_000))
+    await rig.connector.actions.load("small", { kind: "chat", signal: AbortSignal.timeout(10_000) })
     await rig.until("the row", () => rig.rows().length === 1)
     expect(rig.rows()[0]).toMatchObject({ model: "small", source: "control-warm", output_tokens: 1 })
     await rig.until("ready", () => rig.stateOf("small") === "ready")
@@ -284,11 +284,11 @@ describe("requests in flight", () => {
     expect(callers).toContain("boochat")
   })
 
-  it("refuses to cancel what is gone, in words", async () => {
+  it("are not cancelled when they are gone", async () => {
     const host = await hostOf()
     const rig = rigOn(host)
     await connected(rig)
-    await expect(rig.connector.actions.cancel("999")).rejects.toThrow(/not in flight any more/)
+    expect(await rig.connector.actions.cancel("999")).toBe(false)
   })
 })
 
