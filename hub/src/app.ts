@@ -27,6 +27,7 @@ import { createSockets } from "./platform/sockets.ts"
 import type { Sockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
 import { createRetention } from "./retention/index.ts"
+import { createSwaps } from "./swaps/index.ts"
 import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
 
@@ -92,6 +93,9 @@ export async function createApp({
   const telemetry = createTelemetry({
     ...{ sql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
   })
+  const swaps = createSwaps({
+    ...{ clock, hosts: fleet, changes: fleet.changes, power: telemetry.power, ran: activity.ran },
+  })
   const ingest = createIngest({
     ...{ sql, nc, clock, log, streams: config.streams },
     hosts: {
@@ -127,7 +131,7 @@ export async function createApp({
 
   const http = await createHttp({ config, uiFolder, log, sockets })
   const live = [hosts.routes, fleet.routes, logs.routes]
-  const stored = [activity.routes, telemetry.routes, retention.routes]
+  const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
 

@@ -12,6 +12,8 @@ import type { PartitionsPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { storeActivity } from "./run.ts"
 import { startSums } from "./sums.ts"
+import { ranRequests } from "./store/ran.ts"
+import type { RanRequest } from "./store/ran.ts"
 import { newestRequest } from "./store/read.ts"
 
 export interface ActivityOptions {
@@ -36,6 +38,8 @@ export interface Activity {
   stop(): Promise<void>
   /** Where a sidecar that lost its cursor goes on. */
   newestRow(host: HostId): Promise<ResumeReply["row"]>
+  /** Finished requests of a host within a range, for what they cost. */
+  ran(host: HostId, range: { fromMs: number; toMs: number }): Promise<RanRequest[]>
 }
 
 /** Finished requests: stores what the hosts tell, once each, and lists them. */
@@ -61,5 +65,6 @@ export function createActivity({ sql, nc, clock, log: parent, partitions }: Acti
     routes: activityRoutes({ sql, clock }),
     storeBatch: (envelopes, delivery) => storeActivity(envelopes, delivery, { sql, partitions, publish }),
     newestRow: (host) => newestRequest(sql, host),
+    ran: (host, range) => ranRequests(sql, host, range),
   }
 }

@@ -25,6 +25,7 @@ import { fleetRoutes } from "./routes.ts"
 import type { Preferences } from "./shown-models.ts"
 import { lastKnownStore } from "./store/last-known.ts"
 import { modelEventsStore, rowsOfTransitions } from "./store/model-events.ts"
+import type { ModelEventsStore } from "./store/model-events.ts"
 import { PREFERENCES_CHANNEL, preferencesStore } from "./store/preferences.ts"
 
 export type { FleetOutput, RegistryPort } from "./ports.ts"
@@ -49,6 +50,8 @@ export interface Fleet {
   /** For ingest: transitions and notes into `control_model_events`. */
   storeModels(envelopes: readonly Envelope<"models">[]): Promise<void>
   storeNotes(envelopes: readonly Envelope<"note">[]): Promise<void>
+  /** Changes of the models of one host within a range, oldest first. */
+  changes: ModelEventsStore["changes"]
   /** Counts a message of a host that could not be used, for its card. */
   rejected(host: HostId, reason: string): void
   ids(): readonly HostId[]
@@ -138,6 +141,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
           ...{ provider_id: host, model: "*", state: note, ts, detail },
         })),
       ),
+    changes: events.changes,
     rejected: live.rejected,
     ids: () => board.ids(),
     hosts: () => [...board.hosts()].map(({ shown }) => shown),

@@ -10,6 +10,8 @@ import type { RetainDays } from "./core/tiers.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { telemetryRoutes } from "./routes.ts"
 import { startRollups } from "./run.ts"
+import { powerSlots } from "./store/power.ts"
+import type { PowerSlot } from "./store/power.ts"
 import { newestSampleTs, storeSamples } from "./store/samples.ts"
 
 export { ROLLUPS } from "./core/tiers.ts"
@@ -30,6 +32,11 @@ export interface Telemetry {
   storeBatch(envelopes: readonly Envelope<"perf">[]): Promise<void>
   /** Up to where the samples of a host are stored; null: none are. */
   newestSampleTs(host: HostId): Promise<Instant | null>
+  /** Power of all GPUs of a host over a range. */
+  power(
+    host: HostId,
+    range: { fromMs: number; toMs: number },
+  ): Promise<{ stepMs: number; slots: PowerSlot[] }>
   counters(): Readonly<{ samples: number; nudged: number }>
   /** Computes the coarser tiers in the background. */
   start(): void
@@ -60,6 +67,7 @@ export function createTelemetry({
       counters.nudged += stored.nudged
     },
     newestSampleTs: (host) => newestSampleTs(sql, host),
+    power: (host, range) => powerSlots(sql, host, range),
     counters: () => counters,
     start() {
       stopRollups ??= startRollups({ sql, clock, log })

@@ -5,7 +5,7 @@ import type { Page } from "@boocontrol/shared/http"
 import type { HostId } from "@boocontrol/shared/ids"
 import { ModelEventRow, ModelState } from "@boocontrol/shared/models"
 import type { ModelTransition } from "@boocontrol/shared/models"
-import { Instant } from "@boocontrol/shared/time"
+import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Sql } from "../../platform/postgres.ts"
 
 const StoredEvent = z.extend(ModelEventRow, { id: z.int() })
@@ -19,6 +19,11 @@ export interface ModelEventsStore {
   page(query: ModelEventsQuery): Promise<Page<ModelEventRow>>
   /** Transitions of models, oldest first. */
   transitionsSince(since: Instant): Promise<{ host: string; transition: ModelTransition }[]>
+  /** Changes of the models of one host within a range, oldest first. */
+  changes(
+    host: HostId,
+    range: { fromMs: number; toMs: number },
+  ): Promise<{ model: string; state: string; atMs: number }[]>
 }
 
 export function modelEventsStore(sql: Sql): ModelEventsStore {
@@ -61,6 +66,16 @@ export function modelEventsStore(sql: Sql): ModelEventsStore {
         return to.success
           ? [{ host: provider_id, transition: { model, from: null, to: to.data, at: ts, reason: null } }]
           : []
+      })
+    },
+    async changes(host, { fromMs, toMs }) {
+      const rows = await sql`
+        select provider_id, model, state, ts, detail from control_model_events
+        where provider_id = ${host} and ts >= ${instantOf(fromMs)} and ts < ${instantOf(toMs)} and model <> '*'
+        order by ts, id`
+      return rows.map((row) => {
+        const { model, state, ts } = ModelEventRow.parse(row)
+        return { model, state, atMs: epochMsOf(ts) }
       })
     },
   }
