@@ -87,6 +87,7 @@ export async function createApp({
   const retention = createRetention({
     ...{ sql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
+    packing: { pack: (wanted, signal) => telemetry.pack(wanted, signal) },
     figures: { streams: () => streamFigures(ingest), samples: () => telemetry.counters() },
   })
   const activity = createActivity({ sql, nc, clock, log, partitions: retention })

@@ -125,6 +125,7 @@ function grouped(s: Parsed, defaultDataDir: string) {
       },
       activityDays: s.RETAIN_ACTIVITY_DAYS,
       eventsDays: s.RETAIN_EVENTS_DAYS,
+      packAfterHours: s.PACK_AFTER_HOURS,
     },
     streams: {
       BOO_EVENTS: {

@@ -64,6 +64,8 @@ export const RetentionDetail = z.object({
   /** Rows that were deleted one host and hour at a time, by table. */
   deleted: z._default(z.record(z.string(), amount), {}),
   evicted_captures: z._default(amount, 0),
+  /** Hours of one host each that were packed, by table. */
+  packed: z.optional(z.record(z.string(), amount)),
   refused: z._default(z.array(RetentionRefusal), []),
 })
 export type RetentionDetail = z.infer<typeof RetentionDetail>

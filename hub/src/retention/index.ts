@@ -8,7 +8,7 @@ import type { Sql } from "../platform/postgres.ts"
 import { keptTables } from "./core/tables.ts"
 import { keepPartitions } from "./partitions.ts"
 import type { RawTable } from "./partitions.ts"
-import type { FiguresPort, HostsPort, RetainSettings, Tier } from "./ports.ts"
+import type { FiguresPort, HostsPort, PackingPort, RetainSettings, Tier } from "./ports.ts"
 import { retentionRoutes } from "./routes.ts"
 import { countDays, takeCare } from "./run.ts"
 import { careInTurns } from "./turns.ts"
@@ -22,6 +22,7 @@ export interface RetentionOptions {
   retain: RetainSettings
   captureBudgetBytes: number
   hosts: HostsPort
+  packing: PackingPort
   figures: FiguresPort
 }
 

@@ -7,6 +7,20 @@ export interface Tier {
   from: string
   widthMs: number
   table: string
+  /** Where its cold hours are, packed. Null: they stay as they are. */
+  packed?: string | null
+}
+
+/** Packs cold hours. Only one hub of all asks for it. */
+export interface PackingPort {
+  /**
+   * Packs hours of a table that lie within a span, as far as nothing about them is open any more. Resolves to how many
+   * it packed, and how many have to wait for the next time.
+   */
+  pack(
+    wanted: { table: string; fromMs: number; toMs: number; afterMs: number },
+    signal: AbortSignal,
+  ): Promise<{ packed: number; waiting: number }>
 }
 
 /** `config.retain`. */
@@ -14,6 +28,8 @@ export interface RetainSettings {
   perfDays: Readonly<Record<string, number>>
   activityDays: number
   eventsDays: number
+  /** Age at which hours of samples and tiers are packed. */
+  packAfterHours: number
 }
 
 /** What completeness must know of a host. */

@@ -5,7 +5,8 @@ import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { DAY_MS, deservesPartition, isExpired, partitionName } from "./core/partitions.ts"
 import type { KeptTable } from "./core/tables.ts"
-import type { HostsPort, RetainSettings } from "./ports.ts"
+import { packCold } from "./pack.ts"
+import type { HostsPort, PackingPort, RetainSettings } from "./ports.ts"
 import { computeDays, dayText, newestDay } from "./store/completeness.ts"
 import type { HostDay } from "./store/completeness.ts"
 import { deleteExpiredRows, dropPartition } from "./store/expire.ts"
@@ -25,6 +26,7 @@ export interface CareOptions {
   retain: RetainSettings
   captureBudgetBytes: number
   hosts: HostsPort
+  packing: PackingPort
 }
 
 /**
@@ -42,6 +44,8 @@ export async function takeCare(options: CareOptions, signal: AbortSignal): Promi
       if (!signal.aborted) await dropExpired(kept, { ...options, detail }, signal)
     }
     if (!signal.aborted) await prune(options, detail, signal)
+    const packAfterHours = options.retain.packAfterHours
+    if (!signal.aborted) await packCold({ ...options, nowMs: clock.now(), packAfterHours }, detail, signal)
   } catch (failure) {
     error = failure instanceof Error ? failure.message : String(failure)
     throw failure
@@ -50,7 +54,8 @@ export async function takeCare(options: CareOptions, signal: AbortSignal): Promi
       log.warn({ err: failure }, "the end of a run could not be noted"),
     )
   }
-  const did = detail.dropped.length + detail.made.length + Object.keys(detail.deleted).length
+  const rows = Object.keys({ ...detail.deleted, ...detail.packed }).length
+  const did = detail.dropped.length + detail.made.length + rows
   if (did + detail.refused.length > 0) log.info({ ...detail }, "retention")
   return detail
 }

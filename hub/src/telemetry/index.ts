@@ -12,6 +12,8 @@ import { telemetryRoutes } from "./routes.ts"
 import { startRollups } from "./run.ts"
 import { powerSlots } from "./store/power.ts"
 import type { PowerSlot } from "./store/power.ts"
+import { packSpan } from "./pack.ts"
+import type { PackWanted } from "./pack.ts"
 import { newestSampleTs, storeSamples } from "./store/samples.ts"
 
 export { ROLLUPS } from "./core/tiers.ts"
@@ -37,6 +39,8 @@ export interface Telemetry {
     host: HostId,
     range: { fromMs: number; toMs: number },
   ): Promise<{ stepMs: number; slots: PowerSlot[] }>
+  /** Packs cold hours of a table of samples or of a tier. For one hub of all. */
+  pack(wanted: PackWanted, signal: AbortSignal): Promise<{ packed: number; waiting: number }>
   counters(): Readonly<{ samples: number; nudged: number }>
   /** Computes the coarser tiers in the background. */
   start(): void
@@ -68,6 +72,7 @@ export function createTelemetry({
     },
     newestSampleTs: (host) => newestSampleTs(sql, host),
     power: (host, range) => powerSlots(sql, host, range),
+    pack: (wanted, signal) => packSpan({ sql, log }, wanted, signal),
     counters: () => counters,
     start() {
       stopRollups ??= startRollups({ sql, clock, log })

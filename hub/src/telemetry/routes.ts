@@ -7,11 +7,14 @@ import type { Clock } from "../platform/clock.ts"
 import { describeRoute, parseQuery } from "../platform/http.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { seriesOf } from "./core/series.ts"
+import type { Reading } from "./core/series.ts"
 import { backfilledSpans, missingSpans } from "./core/spans.ts"
 import type { Span } from "./core/spans.ts"
-import { chooseResolution, widthOf } from "./core/tiers.ts"
+import { bucketsOfSamples } from "./core/tail.ts"
+import { ROLLUPS, chooseResolution, widthOf } from "./core/tiers.ts"
 import type { RetainDays } from "./core/tiers.ts"
 import { readReadings } from "./store/read.ts"
+import type { ReadingsWanted } from "./store/read.ts"
 
 export interface PerfOptions {
   sql: Sql
@@ -50,7 +53,7 @@ async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions)
   if (fromMs >= toMs)
     throw new BooError("BAD_REQUEST", { where: "query parameter from", problem: "it must be before to" })
   const { tier, stepMs } = chooseResolution({ fromMs, toMs, nowMs, points: query.points, retainDays })
-  const readings = await readReadings(sql, { host: query.provider_id, tier, fromMs, toMs })
+  const readings = await readWithTail(sql, { host: query.provider_id, tier, fromMs, toMs }, nowMs)
   const isRaw = tier === "raw"
   const toleranceMs = isRaw ? RAW_TOLERANCE_MS : 0
   const settledMs = nowMs - TRAVEL_MS - (isRaw ? 0 : widthOf(tier) + ROLLUP_MS)
@@ -65,6 +68,19 @@ async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions)
     missing: missing.map(spanOf),
     backfilled: backfilledSpans(readings, toleranceMs).map(spanOf),
   }
+}
+
+// Longer than it takes until a bucket of the finest tier is there.
+const TAIL_MS = 60_000
+
+/** Of the finest tier the newest buckets are not computed yet: what they will hold is taken from samples. */
+async function readWithTail(sql: Sql, wanted: ReadingsWanted, nowMs: number): Promise<Reading[]> {
+  const readings = await readReadings(sql, wanted)
+  const [finest] = ROLLUPS
+  if (wanted.tier !== finest.tier || wanted.toMs <= nowMs - TAIL_MS) return readings
+  const fromMs = Math.max(wanted.fromMs, readings.at(-1)?.endMs ?? 0, nowMs - TAIL_MS)
+  const samples = await readReadings(sql, { ...wanted, tier: "raw", fromMs })
+  return [...readings, ...bucketsOfSamples(samples, finest.widthMs)]
 }
 
 function spanOf({ fromMs, toMs }: Span): PerfReply["missing"][number] {

@@ -261,26 +261,45 @@ async function perf(query: string): Promise<PerfReply> {
   return PerfReply.parse(reply.json())
 }
 
-it("answers the last hour from samples, and says where there are none", async () => {
+it("answers the last minutes from samples, and says where there are none", async () => {
   const now = clock.now()
+  const samples = Array.from({ length: 600 }, (_, n) => sample(now - 600 * SECOND + n * SECOND))
+  const kept = samples.filter((_, n) => n < 100 || n >= 300)
+  await store(perfMessage(kept))
+  const from = instantOf(now - 700 * SECOND)
+  const reply = await perf(`provider_id=gpu-1&from=${from}&to=${instantOf(now)}&points=300`)
+  expect(reply).toMatchObject({ tier: "raw", from, to: instantOf(now) })
+  expect(reply.missing).toEqual([
+    { from, to: instantOf(now - 600 * SECOND) },
+    { from: instantOf(now - 500 * SECOND), to: instantOf(now - 300 * SECOND) },
+  ])
+  const series = reply.gpus[0]?.series["temp_c"] ?? []
+  expect(series.length).toBeLessThanOrEqual(300)
+  expect(series.length).toBeGreaterThan(100)
+  expect(series.filter((point) => point.mean === null)).toHaveLength(4)
+  expect(new Set(series.map((point) => point.mean))).toEqual(new Set([null, 51]))
+})
+
+it("answers the last hour from buckets of ten seconds, and its newest moments from samples", async () => {
+  const now = Math.floor(clock.now() / (10 * SECOND)) * 10 * SECOND + 3 * SECOND
   const samples = Array.from({ length: 3_000 }, (_, n) => sample(now - 3_000 * SECOND + n * SECOND))
-  const kept = samples.filter((_, n) => n < 1_000 || n >= 1_600)
+  const kept = samples.filter((_, n) => n < 1_003 || n >= 1_603)
   await store(
     perfMessage(kept.slice(0, 1_000)),
     perfMessage(kept.slice(1_000, 2_000)),
     perfMessage(kept.slice(2_000)),
   )
-  const reply = await perf("provider_id=gpu-1")
-  expect(reply).toMatchObject({ tier: "raw", from: instantOf(now - 3_600 * SECOND), to: instantOf(now) })
+  await rollUpAll(sql, now - 20 * SECOND)
+  await sql`delete from control_perf_rollup_10s where bucket > ${instantOf(now - 35 * SECOND)}`
+  const reply = await perf(`provider_id=gpu-1&from=${instantOf(now - 3_600 * SECOND)}&to=${instantOf(now)}`)
+  expect(reply.tier).toBe("10s")
   expect(reply.missing).toEqual([
-    { from: instantOf(now - 3_600 * SECOND), to: instantOf(now - 3_000 * SECOND) },
-    { from: instantOf(now - 2_000 * SECOND), to: instantOf(now - 1_400 * SECOND) },
+    { from: instantOf(now - 3_600 * SECOND), to: instantOf(now - 3_003 * SECOND) },
+    { from: instantOf(now - 1_993 * SECOND), to: instantOf(now - 1_403 * SECOND) },
   ])
   const series = reply.gpus[0]?.series["temp_c"] ?? []
-  expect(series.length).toBeLessThanOrEqual(600)
-  expect(series.length).toBeGreaterThan(300)
-  expect(series.filter((point) => point.mean === null)).toHaveLength(4)
-  expect(new Set(series.map((point) => point.mean))).toEqual(new Set([null, 51]))
+  expect(series.at(-1)).toMatchObject({ ts: instantOf(now - 3 * SECOND), mean: 51 })
+  expect(series.filter((point) => point.mean !== null)).toHaveLength(242)
 })
 
 it("answers a day from a coarser tier, marks what was backfilled, and knows nothing of other hosts", async () => {
@@ -292,10 +311,10 @@ it("answers a day from a coarser tier, marks what was backfilled, and knows noth
     perfMessage(every(8 * 60 * MINUTE, 360, false)),
   )
   await rollUpAll(sql, now)
-  const day = `provider_id=gpu-1&from=${instantOf(now - 24 * 60 * MINUTE)}&to=${instantOf(now)}&points=100`
+  const day = `provider_id=gpu-1&from=${instantOf(now - 12 * 60 * MINUTE)}&to=${instantOf(now)}&points=100`
   const reply = await perf(day)
   expect(reply.tier).toBe("1m")
-  expect(reply.step_s).toBe(900)
+  expect(reply.step_s).toBe(480)
   expect(reply.missing).toHaveLength(2)
   const minute = Math.floor(now / MINUTE) * MINUTE
   expect(reply.backfilled).toEqual([

@@ -24,6 +24,10 @@ const NAMES: Readonly<Record<string, string>> = {
   control_perf_rollup_1m: "Samples, 1 minute",
   control_perf_rollup_5m: "Samples, 5 minutes",
   control_perf_rollup_1h: "Samples, 1 hour",
+  control_perf_samples_packed: "Samples, every second, packed",
+  control_perf_rollup_10s_packed: "Samples, 10 seconds, packed",
+  control_perf_rollup_1m_packed: "Samples, 1 minute, packed",
+  control_perf_rollup_5m_packed: "Samples, 5 minutes, packed",
   control_request_stats: "Requests, by the hour",
   control_model_events: "Model events and notes",
   control_dead_letters: "Dead letters",
@@ -126,10 +130,12 @@ const WHY = { dirty: "waits to be computed", uncovered: "is not computed yet", b
 function runText({ detail, error }: RetentionRun): string {
   if (error !== null) return `Failed: ${error}`
   const deleted = Object.values(detail.deleted).reduce((sum, rows) => sum + rows, 0)
+  const packed = Object.values(detail.packed ?? {}).reduce((sum, hours) => sum + hours, 0)
   const parts = [
     detail.dropped.length > 0 && `dropped ${plural(detail.dropped.length, "partition")}`,
     detail.made.length > 0 && `moved rows into ${plural(detail.made.length, "partition")}`,
     deleted > 0 && `deleted ${plural(deleted, "row")}`,
+    packed > 0 && `packed ${plural(packed, "host-hour")}`,
     detail.evicted_captures > 0 && `evicted ${plural(detail.evicted_captures, "capture")}`,
     ...detail.refused.map(({ what, why }) => `kept ${what}: it ${WHY[why]}`),
   ].filter((part) => part !== false)

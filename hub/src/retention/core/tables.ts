@@ -10,6 +10,8 @@ export interface KeptTable {
   keptDays: number
   /** What must hold everything of its rows before any of them goes; null: nothing is made of them. */
   cover: Cover | null
+  /** Where its cold hours go. Absent: nowhere. */
+  packed?: string
 }
 
 /** Aggregates made of another table's rows, and the list of those that are not up to date. */
@@ -20,6 +22,8 @@ export interface Cover {
   /** Column that counts the rows behind an aggregate, and how they are counted in the covered table. */
   counted: string
   counting: string
+  /** Where its cold hours are, packed. */
+  packed?: string | null
   marks: {
     table: "control_dirty_buckets" | "control_dirty_request_hours"
     column: string
@@ -33,6 +37,7 @@ const DAY_MS = 24 * HOUR_MS
 
 export const REQUESTS = "control_requests"
 export const SAMPLES = "control_perf_samples"
+export const SAMPLES_PACKED = "control_perf_samples_packed"
 export const REQUEST_STATS = "control_request_stats"
 
 /** Every table that is kept by partitions, raw ones first. */
@@ -45,15 +50,21 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
       next = tiers.find((candidate) => candidate.from === next?.tier)
     if (!next) return null
     return {
-      ...{ table: next.table, column: "bucket", widthMs: next.widthMs, counted: "samples" },
+      ...{
+        table: next.table,
+        column: "bucket",
+        widthMs: next.widthMs,
+        counted: "samples",
+        packed: next.packed ?? null,
+      },
       counting: "count(*)",
       marks: { table: "control_dirty_buckets", column: "bucket", tier: next === direct ? next.tier : null },
     }
   }
-  const rollups = tiers.map(({ tier, table, widthMs }): KeptTable => {
+  const rollups = tiers.flatMap(({ tier, table, widthMs, packed }): KeptTable[] => {
     const cover = coveredBy(tier)
     const kept = { column: "bucket", period: periodOf(widthMs), keptDays: daysOf(tier, retain) }
-    return { table, ...kept, cover: cover && { ...cover, counting: "sum(samples)" } }
+    return withPacked({ table, ...kept, cover: cover && { ...cover, counting: "sum(samples)" } }, packed)
   })
   return [
     {
@@ -64,15 +75,32 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
         marks: { table: "control_dirty_request_hours", column: "hour", tier: null },
       },
     },
-    {
-      ...{ table: SAMPLES, column: "ts", period: "day", keptDays: daysOf("raw", retain) },
-      cover: coveredBy("raw"),
-    },
+    ...withPacked(
+      {
+        ...{ table: SAMPLES, column: "ts", period: "day", keptDays: daysOf("raw", retain) },
+        cover: coveredBy("raw"),
+      },
+      SAMPLES_PACKED,
+    ),
     ...rollups,
     {
       // Hours of requests are kept as long as hours of samples.
       ...{ table: REQUEST_STATS, column: "hour", period: "month", keptDays: daysOf("1h", retain) },
       cover: null,
+    },
+  ]
+}
+
+/** A table, and the one its cold hours go to: partitions of one stretch each, kept as long, covered by the same. */
+function withPacked(kept: KeptTable, packed: string | null | undefined): KeptTable[] {
+  if (typeof packed !== "string") return [kept]
+  const { cover } = kept
+  return [
+    { ...kept, packed },
+    {
+      ...{ ...kept, table: packed, column: "hour" },
+      // Compared by the hour, for that is what a packed row is.
+      cover: cover && { ...cover, widthMs: Math.max(cover.widthMs, HOUR_MS), counting: "sum(samples)" },
     },
   ]
 }

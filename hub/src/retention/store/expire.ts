@@ -87,17 +87,29 @@ function uncovered(sql: Sql, { kept, cover, partition, span }: CoverWanted): Pen
   const [from, to] = [instantOf(span.fromMs), instantOf(span.toMs)]
   const width = sql`${cover.widthMs}::float8 * interval '1 millisecond'`
   const column = sql(kept.column)
+  const bin = (of: PendingQuery<Row[]>) => sql`date_bin(${width}, ${of}, '2000-01-01Z')`
+  const isPacked = typeof cover.packed === "string"
+  const packed = isPacked
+    ? sql`left join ${sql(cover.packed ?? "")} p
+        on p.provider_id = r.provider_id and p.hour = date_trunc('hour', r.bucket, 'UTC')
+          and p.hour >= ${from} and p.hour < ${to}`
+    : sql``
+  // A packed hour of aggregates is one row: it knows how many samples it has of the hour as a whole.
+  const inPacked = isPacked ? sql`coalesce(p.samples, 0) >= r.in_hour` : sql`false`
   return sql`
     select r.provider_id, r.bucket
     from (
-      select provider_id, date_bin(${width}, ${column}, '2000-01-01Z') as bucket, ${sql.unsafe(cover.counting)} as rows
-      from ${sql(partition)} where ${column} >= ${from} and ${column} < ${to}
-      group by 1, 2) r
+      select provider_id, bucket, rows, sum(rows) over (partition by provider_id, date_trunc('hour', bucket, 'UTC')) as in_hour
+      from (
+        select provider_id, ${bin(sql`${column}`)} as bucket, ${sql.unsafe(cover.counting)} as rows
+        from ${sql(partition)} where ${column} >= ${from} and ${column} < ${to}
+        group by 1, 2) counted) r
     left join (
-      select provider_id, ${sql(cover.column)} as bucket, sum(${sql(cover.counted)}) as rows
+      select provider_id, ${bin(sql`${sql(cover.column)}`)} as bucket, sum(${sql(cover.counted)}) as rows
       from ${sql(cover.table)} where ${sql(cover.column)} >= ${from} and ${sql(cover.column)} < ${to}
       group by 1, 2) c using (provider_id, bucket)
-    where c.rows is null or c.rows < r.rows`
+    ${packed}
+    where coalesce(c.rows, 0) < r.rows and not (${inPacked})`
 }
 
 export interface ChunksDeleted {

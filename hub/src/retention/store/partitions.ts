@@ -1,5 +1,6 @@
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
+import { sqlStateOf } from "../../platform/postgres.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { partitionName, slotOf, spanOfBound } from "../core/partitions.ts"
 import type { Span } from "../core/partitions.ts"
@@ -65,4 +66,39 @@ export async function listPartitions(sql: Sql, table: string): Promise<Partition
       return span ? [{ name, ...span }] : []
     })
     .sort((a, b) => a.fromMs - b.fromMs)
+}
+
+const LOCK_NOT_AVAILABLE = "55P03"
+
+/**
+ * Gives back the space of a partition without rows, all of which were packed. Resolves to whether it has none. Not
+ * while a transaction is open that began before the last of them was packed: it would find rows neither here nor there.
+ */
+export async function emptyPartition(
+  sql: Sql,
+  name: string,
+  { packed, fromMs, toMs }: Span & { packed: string },
+): Promise<boolean> {
+  const [row] = await sql<{ bytes: number; has_rows: boolean }[]>`
+    select pg_relation_size(${name}::regclass) as bytes, exists (select from ${sql(name)}) as has_rows`
+  if (!row || row.has_rows) return false
+  if (row.bytes === 0) return true
+  try {
+    return await sql.begin(async (tx) => {
+      await tx`set local lock_timeout = '2s'`
+      await tx.unsafe(`lock table ${name} in access exclusive mode`)
+      const [now] = await tx<{ has_rows: boolean; is_read: boolean }[]>`
+        select exists (select from ${tx(name)}) as has_rows, exists (
+          select from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid() and xact_start <= (
+            select max(packed_at) from ${tx(packed)}
+            where hour >= ${instantOf(fromMs)} and hour < ${instantOf(toMs)})) as is_read`
+      if (now?.has_rows !== false) return false
+      if (!now.is_read) await tx.unsafe(`truncate ${name}`)
+      return true
+    })
+  } catch (error) {
+    if (sqlStateOf(error) === LOCK_NOT_AVAILABLE) return true
+    throw error
+  }
 }

@@ -80,9 +80,9 @@ const resolution = (fromAgoMs: number, rangeMs: number, points = 600) =>
 
 it.each<[string, number, number, PerfTier]>([
   ["the last five minutes", 300 * SECOND, 300 * SECOND, "raw"],
-  ["the last hour", 3_600 * SECOND, 3_600 * SECOND, "raw"],
-  ["the last six hours", 6 * 3_600 * SECOND, 6 * 3_600 * SECOND, "10s"],
-  ["the last day", DAY, DAY, "1m"],
+  ["the last hour", 3_600 * SECOND, 3_600 * SECOND, "10s"],
+  ["the last six hours", 6 * 3_600 * SECOND, 6 * 3_600 * SECOND, "1m"],
+  ["the last day", DAY, DAY, "5m"],
   ["the last week", 7 * DAY, 7 * DAY, "5m"],
   ["the last month", 30 * DAY, 30 * DAY, "1h"],
   ["an hour ten days ago, when no raw sample is left", 10 * DAY, 3_600 * SECOND, "10s"],

@@ -3,13 +3,40 @@ import type { PerfTier } from "@boocontrol/shared/telemetry"
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 
-/** Every aggregated tier, finest first: each is built from the one named by `from`. */
+/**
+ * Every aggregated tier, finest first: each is built from the one named by `from`, and its cold hours are packed into
+ * the table named by `packed`. Of the coarsest one an hour is a single row: nothing to gain.
+ */
 export const ROLLUPS = [
-  { tier: "10s", from: "raw", widthMs: 10 * SECOND_MS, table: "control_perf_rollup_10s" },
-  { tier: "1m", from: "10s", widthMs: MINUTE_MS, table: "control_perf_rollup_1m" },
-  { tier: "5m", from: "1m", widthMs: 5 * MINUTE_MS, table: "control_perf_rollup_5m" },
-  { tier: "1h", from: "5m", widthMs: 60 * MINUTE_MS, table: "control_perf_rollup_1h" },
-] as const satisfies readonly { tier: PerfTier; from: PerfTier; widthMs: number; table: string }[]
+  {
+    tier: "10s",
+    from: "raw",
+    widthMs: 10 * SECOND_MS,
+    table: "control_perf_rollup_10s",
+    packed: "control_perf_rollup_10s_packed",
+  },
+  {
+    tier: "1m",
+    from: "10s",
+    widthMs: MINUTE_MS,
+    table: "control_perf_rollup_1m",
+    packed: "control_perf_rollup_1m_packed",
+  },
+  {
+    tier: "5m",
+    from: "1m",
+    widthMs: 5 * MINUTE_MS,
+    table: "control_perf_rollup_5m",
+    packed: "control_perf_rollup_5m_packed",
+  },
+  { tier: "1h", from: "5m", widthMs: 60 * MINUTE_MS, table: "control_perf_rollup_1h", packed: null },
+] as const satisfies readonly {
+  tier: PerfTier
+  from: PerfTier
+  widthMs: number
+  table: string
+  packed: string | null
+}[]
 export type Rollup = (typeof ROLLUPS)[number]
 export type RollupTier = Rollup["tier"]
 export type RetainDays = Readonly<Record<PerfTier, number>>
@@ -41,8 +68,15 @@ export interface ResolutionWanted {
   retainDays: RetainDays
 }
 
-// Rows read for one answer, whatever is asked. A row holds all GPUs of a host, some 2 KB.
-const MAX_ROWS = 4_000
+// The longest range that a tier answers, so that an answer is some hundred rows: a row of a tier holds all aggregates
+// of a host, some 4 KB as they are, and a thousand of them take longer to read than anyone wants to wait.
+const LONGEST_MS: Readonly<Record<PerfTier, number>> = {
+  raw: 12 * MINUTE_MS,
+  "10s": 2 * 60 * MINUTE_MS,
+  "1m": 12 * 60 * MINUTE_MS,
+  "5m": 7 * 24 * 60 * MINUTE_MS,
+  "1h": Number.POSITIVE_INFINITY,
+}
 const DAY_MS = 24 * 3_600_000
 
 /** The finest tier that still holds this range and answers with few enough rows, and a step that keeps to `points`. */
@@ -50,7 +84,7 @@ export function chooseResolution({ fromMs, toMs, nowMs, points, retainDays }: Re
   const rangeMs = Math.max(toMs - fromMs, SECOND_MS)
   const tiers: PerfTier[] = ["raw", ...ROLLUPS.map((rollup) => rollup.tier)]
   const fits = (tier: PerfTier): boolean =>
-    rangeMs / widthOf(tier) <= MAX_ROWS && fromMs >= nowMs - retainDays[tier] * DAY_MS
+    rangeMs <= LONGEST_MS[tier] && fromMs >= nowMs - retainDays[tier] * DAY_MS
   const tier = tiers.find(fits) ?? "1h"
   // One less than asked for: a range that does not begin on a step touches one step more than it is long.
   const widthMs = widthOf(tier)

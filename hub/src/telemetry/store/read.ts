@@ -5,8 +5,11 @@ import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
-import { Bucket, StoredSample, bucketOfSample } from "../core/aggregate.ts"
+import { bucketOfSample } from "../core/aggregate.ts"
+import type { Bucket, StoredSample } from "../core/aggregate.ts"
 import { EVERY_MS } from "../core/coverage.ts"
+import { ChunkHead, unpackChunk } from "../core/packing/chunk.ts"
+import { HOUR_MS, packedTier } from "../core/packing/tables.ts"
 import type { Reading } from "../core/series.ts"
 import { ROLLUPS, widthOf } from "../core/tiers.ts"
 
@@ -17,44 +20,82 @@ export interface ReadingsWanted {
   toMs: number
 }
 
-const SampleRow = z.extend(StoredSample, { ts: Instant, source: SampleSource })
-const BucketRow = z.extend(Bucket, { bucket: Instant })
+// Readings and aggregates were parsed when they were stored. To look at each of a hundred thousand numbers again takes
+// longer than all the rest.
+const asStored = <T>() => z.custom<T>((value) => value === null || typeof value === "object")
+const SampleRow = z.object({
+  ts: Instant,
+  gpu: asStored<StoredSample["gpu"]>(),
+  sys: asStored<StoredSample["sys"]>(),
+  source: SampleSource,
+  backfilled: z.boolean(),
+})
+const BucketRow = z.object({
+  bucket: Instant,
+  samples: z.int(),
+  backfilled: z.int(),
+  gpu_agg: asStored<Bucket["gpu_agg"]>(),
+  sys_agg: asStored<Bucket["sys_agg"]>(),
+})
+const PackedRow = z.object({ head: ChunkHead, body: z.instanceof(Uint8Array) })
 
 /** What is stored of a host in a range, oldest first. */
 export async function readReadings(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {
   const rows = await readingsQuery(sql, wanted)
-  return wanted.tier === "raw"
-    ? rows.map(readingOfSample)
-    : rows.map((row) => readingOfBucket(row, wanted.tier))
+  return rows
+    .flatMap((row) => (row["head"] === null ? readingOf(row, wanted.tier) : packedReadings(row, wanted)))
+    .sort((a, b) => a.startMs - b.startMs)
 }
 
-/** The statement, so that a test can look at its plan. */
+/** The statement, so that a test can look at its plan. One for rows and packed hours: it sees each moment once. */
 export function readingsQuery(sql: Sql, { host, tier, fromMs, toMs }: ReadingsWanted): PendingQuery<Row[]> {
-  const from = instantOf(fromMs)
   const to = instantOf(toMs)
   const rollup = ROLLUPS.find((candidate) => candidate.tier === tier)
+  const packed = packedTier(tier)?.packed
+  const packedRows = (nothing: string) =>
+    packed === undefined
+      ? sql``
+      : sql`
+          union all
+          select hour, ${sql.unsafe(nothing)}, head, body from ${sql(packed)}
+          where provider_id = ${host} and hour > ${instantOf(fromMs - HOUR_MS)} and hour < ${to}`
   if (!rollup) {
     return sql`
-      select ts, gpu, sys, source, backfilled from control_perf_samples
-      where provider_id = ${host} and ts >= ${from} and ts < ${to}
-      order by ts`
+      select ts, gpu, sys, source, backfilled, null::json as head, null::bytea as body from control_perf_samples
+      where provider_id = ${host} and ts >= ${instantOf(fromMs)} and ts < ${to}
+      ${packedRows("null, null, null, null")}`
   }
   // A bucket that began before the range reaches into it.
   return sql`
-    select bucket, samples, backfilled, gpu_agg, sys_agg from ${sql(rollup.table)}
+    select bucket, samples, backfilled, gpu_agg, sys_agg, null::json as head, null::bytea as body
+    from ${sql(rollup.table)}
     where provider_id = ${host} and bucket > ${instantOf(fromMs - rollup.widthMs)} and bucket < ${to}
-    order by bucket`
+    ${packedRows("null, null, null, null")}`
 }
 
-function readingOfSample(row: Row): Reading {
-  const sample = SampleRow.parse(row)
-  const startMs = epochMsOf(sample.ts)
-  const { backfilled } = sample
-  return { startMs, endMs: startMs + EVERY_MS[sample.source], backfilled, bucket: bucketOfSample(sample) }
-}
-
-function readingOfBucket(row: Row, tier: PerfTier): Reading {
+function readingOf(row: Row, tier: PerfTier): Reading {
+  if (tier === "raw") {
+    const sample = SampleRow.parse(row)
+    const startMs = epochMsOf(sample.ts)
+    const { backfilled } = sample
+    return { startMs, endMs: startMs + EVERY_MS[sample.source], backfilled, bucket: bucketOfSample(sample) }
+  }
   const { bucket: start, ...bucket } = BucketRow.parse(row)
   const startMs = epochMsOf(start)
   return { startMs, endMs: startMs + widthOf(tier), backfilled: bucket.backfilled > 0, bucket }
+}
+
+/** Of a packed hour what lies in the range. */
+function packedReadings(row: Row, { tier, fromMs, toMs }: ReadingsWanted): Reading[] {
+  // Of a bucket that began before the range its end lies in it.
+  const reachMs = tier === "raw" ? 0 : widthOf(tier) - 1
+  const isWithin = (micros: number) => micros / 1_000 + reachMs >= fromMs && micros / 1_000 < toMs
+  return unpackChunk(PackedRow.parse(row), { key: "t", keep: isWithin }).flatMap((doc) => {
+    const { t, g = null, y = null, ...rest } = doc as Record<string, unknown>
+    if (typeof t !== "number" || !isWithin(t)) return []
+    const at = instantOf(Math.floor(t / 1_000))
+    return tier === "raw"
+      ? readingOf({ ts: at, gpu: g, sys: y, source: rest["o"], backfilled: rest["b"] }, tier)
+      : readingOf({ bucket: at, samples: rest["n"], backfilled: rest["f"], gpu_agg: g, sys_agg: y }, tier)
+  })
 }

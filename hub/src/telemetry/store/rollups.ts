@@ -6,8 +6,10 @@ import * as z from "zod/mini"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
 import { SampledAt, coveredSeconds } from "../core/coverage.ts"
+import { packedTier } from "../core/packing/tables.ts"
 import { ROLLUPS } from "../core/tiers.ts"
 import type { Rollup } from "../core/tiers.ts"
+import { openHours } from "./hours.ts"
 import { markBuckets } from "./marks.ts"
 
 // A type and not an interface, because only that is a JSON value to the compiler.
@@ -27,6 +29,10 @@ export async function rollUp(sql: Sql, rollup: Rollup, nowMs: number): Promise<n
   return await sql.begin(async (tx) => {
     const marks = await takeMarks(tx, rollup, nowMs)
     if (marks.length === 0) return 0
+    const moments = marks.map(({ provider_id, bucket }) => ({ provider_id, atMs: epochMsOf(bucket) }))
+    // What it is made of, and what is known of it already.
+    for (const tier of [packedTier(rollup.from), packedTier(rollup.tier)])
+      if (tier) await openHours(tx, tier, { moments, nowMs })
     const finer = new Map<string, { mark: Mark; rows: Row[] }>()
     for (const mark of marks) finer.set(keyOf(mark), { mark, rows: [] })
     for (const row of await finerRows(tx, rollup, marks)) finer.get(keyOf(row))?.rows.push(row)

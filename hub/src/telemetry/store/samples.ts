@@ -3,9 +3,11 @@ import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
+import { packedTier } from "../core/packing/tables.ts"
 import { bySampleKey, firstOfEachTime, nudged, sampleKey } from "../core/fold.ts"
 import type { IncomingSample } from "../core/fold.ts"
 import { ROLLUPS } from "../core/tiers.ts"
+import { openHours } from "./hours.ts"
 import { markBuckets } from "./marks.ts"
 
 export interface StoredSamples {
@@ -13,6 +15,8 @@ export interface StoredSamples {
   /** Kept one or more milliseconds later than they happened: another sample had their time. */
   nudged: number
 }
+
+const RAW = packedTier("raw")
 
 // A host that sends more samples of one millisecond than this is broken; the rest of them are dropped as repeats.
 const MAX_NUDGES = 100
@@ -24,6 +28,9 @@ export async function storeSamples(
   nowMs: number,
 ): Promise<StoredSamples> {
   return await sql.begin(async (tx) => {
+    const moments = samples.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
+    // What is packed of their hours has to be where repeats are found.
+    if (RAW) await openHours(tx, RAW, { moments, nowMs })
     const stored: StoredSamples = { added: 0, nudged: 0 }
     const touched: { provider_id: HostId; ts: Instant }[] = []
     // In one order everywhere, so that two batches that bring the same samples cannot wait for each other.
@@ -103,7 +110,10 @@ async function notRepeats(tx: TransactionSql, samples: readonly IncomingSample[]
 }
 
 export async function newestSampleTs(sql: Sql, host: HostId): Promise<Instant | null> {
-  const [row] = await sql<{ ts: Instant }[]>`
-    select ts from control_perf_samples where provider_id = ${host} order by ts desc limit 1`
+  // Packed hours are all older than rows, but for those that came late.
+  const [row] = await sql<{ ts: Instant | null }[]>`
+    select greatest(
+      (select ts from control_perf_samples where provider_id = ${host} order by ts desc limit 1),
+      (select last_at from control_perf_samples_packed where provider_id = ${host} order by hour desc limit 1)) as ts`
   return row?.ts ?? null
 }
