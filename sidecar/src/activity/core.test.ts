@@ -101,23 +101,23 @@ describe("following an activity store", () => {
 
   it("claims no gap when the old store was followed to its end", () => {
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
-    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0 }))
+    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0, at: NOW }))
     const restarted = reconcile(ended, { rows: [], more: false, firstId: 1 }, at).follow
     expect(reconcile(restarted, { rows: [row(1, 50_000)], more: false, firstId: 1 }, at).notes).toEqual([])
   })
 
   it("claims a gap all the same when the new store has lost its first rows by then", () => {
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
-    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0 }))
+    const ended = onConnected(onEnded(followed, { complete: true, inflight: 0, at: NOW }))
     const restarted = reconcile(ended, { rows: [], more: false, firstId: 1 }, at).follow
     const notes = reconcile(restarted, { rows: [row(3, 50_000)], more: false, firstId: 1 }, at).notes
     expect(notes).toMatchObject([{ detail: { from: instantOf(7_000), to: instantOf(50_000) } }])
   })
 
   it.each([
-    ["rows were told of but not read", { complete: false, inflight: 0 }],
-    ["a request was in flight", { complete: true, inflight: 1 }],
-    ["it is not known what was in flight", { complete: true, inflight: null }],
+    ["rows were told of but not read", { complete: false, inflight: 0, at: NOW }],
+    ["a request was in flight", { complete: true, inflight: 1, at: NOW }],
+    ["it is not known what was in flight", { complete: true, inflight: null, at: NOW }],
   ])("claims the gap when %s as the old life ended", (_, end) => {
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
     const restarted = reconcile(
@@ -131,8 +131,8 @@ describe("following an activity store", () => {
 
   it("keeps what the end of a life said over connections that never met its last row", () => {
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
-    const tailed = onEnded(followed, { complete: true, inflight: 0 })
-    const again = onEnded(onConnected(tailed), { complete: false, inflight: null })
+    const tailed = onEnded(followed, { complete: true, inflight: 0, at: NOW })
+    const again = onEnded(onConnected(tailed), { complete: false, inflight: null, at: NOW })
     expect(again.tailed).toBe(true)
   })
 
@@ -150,5 +150,69 @@ describe("following an activity store", () => {
     const decision = reconcile(followed, { rows: [row(8)], more: false, firstId: 1 }, at)
     expect(decision.notes).toEqual([])
     expect(ids(decision.rows)).toEqual([8])
+  })
+})
+
+describe("rows that an engine writes to a store it has replaced", () => {
+  const LATE = 30_000
+  const page = (...rows: StoredRow[]) => ({ rows, more: false, firstId: 0, lateMs: LATE })
+  const atMs = (ms: number) => ({ now: instantOf(ms), fresh: FRESH })
+  const met = reconcile(known(7), page(row(7)), at).follow
+
+  /** The old store is met, the connection ends like this, and the new store is seen at 20 s. */
+  function replaced(end: { complete: boolean; inflight: number | null }): Follow {
+    const ended = onEnded(met, { ...end, at: instantOf(19_000) })
+    return reconcile(onConnected(ended), page(), atMs(20_000)).follow
+  }
+
+  it("may end so long after the first row of the new one: the gap says so, and what was in flight", () => {
+    const gap = reconcile(
+      replaced({ complete: true, inflight: 2 }),
+      page(row(0, 21_000)),
+      atMs(21_500),
+    ).notes[0]
+    expect(gap?.detail).toEqual({
+      from: instantOf(7_000),
+      to: instantOf(21_000 + LATE),
+      first_row: instantOf(21_000),
+      in_flight: 2,
+    })
+  })
+
+  it("are claimed for less long the longer the new store stood empty, and not at all after that", () => {
+    const seen = replaced({ complete: false, inflight: null })
+    const waited = reconcile(seen, page(), atMs(32_000)).follow
+    const late = reconcile(waited, page(row(0, 33_000)), atMs(33_000)).notes[0]
+    expect(late?.detail).toMatchObject({ to: instantOf(33_000 + LATE - 12_000), in_flight: null })
+    const longer = reconcile(waited, page(), atMs(50_000)).follow
+    const none = reconcile(longer, page(row(0, 60_000)), atMs(60_000)).notes[0]
+    expect(none?.detail).toEqual({ from: instantOf(7_000), to: instantOf(60_000) })
+  })
+
+  it("do not exist where the old store was read to its end", () => {
+    expect(
+      reconcile(replaced({ complete: true, inflight: 0 }), page(row(0, 21_000)), atMs(21_000)).notes,
+    ).toEqual([])
+  })
+
+  it("are claimed of a store too that was seen without a row and replaced in its turn", () => {
+    const empty = reconcile(replaced({ complete: true, inflight: 0 }), page(), atMs(24_000)).follow
+    const again = onEnded(empty, { complete: true, inflight: 1, at: instantOf(25_000) })
+    const gap = reconcile(onConnected(again), page(row(0, 26_000)), atMs(26_000)).notes[0]
+    expect(gap?.detail).toMatchObject({ from: instantOf(7_000), to: instantOf(26_000 + LATE), in_flight: 1 })
+  })
+
+  it("are claimed of the very first store, where a request was seen in flight as it ended", () => {
+    const first = reconcile(onConnected(beginFollow(null, FRESH)), page(), atMs(5_000)).follow
+    const idle = onEnded(first, { complete: true, inflight: null, at: instantOf(6_000) })
+    expect(reconcile(onConnected(idle), page(row(0, 8_000)), atMs(8_000)).notes).toEqual([])
+    const busy = onEnded(first, { complete: true, inflight: 1, at: instantOf(6_000) })
+    const gap = reconcile(onConnected(busy), page(row(0, 8_000)), atMs(8_000)).notes[0]
+    expect(gap?.detail).toMatchObject({ from: instantOf(6_000), to: instantOf(8_000 + LATE) })
+  })
+
+  it("are never claimed for rows that were pruned", () => {
+    const detail = reconcile(met, page(row(12), row(13)), at).notes[0]?.detail
+    expect(detail).toEqual({ from: instantOf(7_000), to: instantOf(12_000) })
   })
 })

@@ -1,6 +1,7 @@
 import type { ObservedRequest } from "@boocontrol/shared/activity"
 import type { SwapEpoch } from "@boocontrol/shared/ids"
 import type { NoteData } from "@boocontrol/shared/notes"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { ActivityCursor } from "../ports.ts"
 import { UNKNOWN_CALLER } from "./ports.ts"
@@ -27,6 +28,8 @@ export interface Follow {
   readonly verified: boolean
   /** The store was read to its end when the last connection ended, and nothing was in flight then. */
   readonly tailed: boolean
+  /** How many requests were in flight when the last connection ended. Null: not known. */
+  readonly leftInFlight: number | null
   /** Rows after this moment may be lost; told with the first row that follows. */
   readonly openGap: OpenGap | null
 }
@@ -43,22 +46,55 @@ export interface Decision {
 export interface OpenGap {
   readonly from: Instant
   readonly certain: boolean
+  /** Null: rows were pruned, the store is the same. */
+  readonly replaced: Replaced | null
+}
+
+/**
+ * The store that these rows stood in is gone, and the engine may still write to it: what was in flight ends there,
+ * after the first rows of the new store, where nobody can read it.
+ */
+export interface Replaced {
+  readonly seenAt: Instant
+  /** The new store was seen without a row for so long: its first row is at least this much younger than the change. */
+  readonly emptyMs: number
+  readonly inFlight: number | null
 }
 
 /** `known`: the cursor, or what the hub has; null where neither exists, which claims no gap. */
 export function beginFollow(known: ActivityCursor | null, fresh: SwapEpoch): Follow {
-  return { epoch: known?.swap_epoch ?? fresh, last: known, verified: false, tailed: false, openGap: null }
+  const epoch = known?.swap_epoch ?? fresh
+  return { epoch, last: known, verified: false, tailed: false, leftInFlight: null, openGap: null }
 }
 
 export function onConnected(follow: Follow): Follow {
   return { ...follow, verified: follow.last === null }
 }
 
-/** `complete`: every row the engine told of was read. `inflight`: how many were in flight, null if unknown. */
-export function onEnded(follow: Follow, end: { complete: boolean; inflight: number | null }): Follow {
+export interface ConnectionEnd {
+  /** Every row the engine told of was read. */
+  complete: boolean
+  /** How many requests were in flight. Null: not known. */
+  inflight: number | null
+  at: Instant
+}
+
+export function onEnded(follow: Follow, end: ConnectionEnd): Follow {
   // A connection that never met the last row says nothing about the end of that store.
-  if (!follow.verified || follow.last === null) return follow
-  return { ...follow, tailed: end.complete && end.inflight === 0, verified: false }
+  if (!follow.verified) return follow
+  if (follow.last === null) return endedEmpty(follow, end)
+  const tailed = end.complete && end.inflight === 0
+  return { ...follow, tailed, leftInFlight: end.inflight, verified: false }
+}
+
+/** A store that no row proves: whatever is there at the next connection, this one may have been replaced meanwhile. */
+function endedEmpty(follow: Follow, { complete, inflight, at }: ConnectionEnd): Follow {
+  if (complete && inflight === 0) return follow
+  const { openGap } = follow
+  // Without an older row only what was seen in flight is known to have been there.
+  if (!openGap && !inflight) return follow
+  const replaced = { seenAt: at, emptyMs: 0, inFlight: inflight }
+  return { ...follow, openGap: { from: openGap?.from ?? at, certain: true, replaced } }
 }
 
 export function readFrom(follow: Follow): number {
@@ -77,7 +113,11 @@ export function reconcile(follow: Follow, page: RowPage, at: { now: Instant; fre
   const first = newer.rows[0]
   if (!first || !follow.verified) return restart(follow, last, at)
   const pruned = first.swap_entry_id > last.swap_entry_id + 1
-  return append(pruned ? { ...follow, openGap: { from: last.ts, certain: true } } : follow, newer, at.now)
+  return append(
+    pruned ? { ...follow, openGap: { from: last.ts, certain: true, replaced: null } } : follow,
+    newer,
+    at.now,
+  )
 }
 
 export function cursorOf(row: ObservedRequest): ActivityCursor {
@@ -87,18 +127,38 @@ export function cursorOf(row: ObservedRequest): ActivityCursor {
 
 function append(follow: Follow, page: RowPage, now: Instant): Decision {
   const first = page.rows[0]
-  const notes: NoteData[] = []
-  if (first && follow.openGap && (follow.openGap.certain || first.swap_entry_id > page.firstId))
-    notes.push({ note: "gap_suspected", ts: now, detail: { from: follow.openGap.from, to: first.ts } })
+  const { openGap } = follow
+  const isGap = first && openGap && (openGap.certain || first.swap_entry_id > page.firstId)
   const rows = page.rows.map((row) => ({ ...row, ...UNKNOWN_CALLER, swap_epoch: follow.epoch }))
-  const openGap = first ? null : follow.openGap
-  return { follow: { ...follow, verified: true, openGap }, notes, rows, again: page.more }
+  return {
+    follow: { ...follow, verified: true, openGap: first ? null : stillEmpty(openGap, now) },
+    notes: isGap ? [gapNote(openGap, { first: first.ts, lateMs: page.lateMs ?? 0, now })] : [],
+    rows,
+    again: page.more,
+  }
+}
+
+/** Up to the first row that is known again, and on to the last moment at which a row of the old store can have ended. */
+function gapNote(gap: OpenGap, at: { first: Instant; lateMs: number; now: Instant }): NoteData {
+  const { from, certain, replaced } = gap
+  const lateMs = certain && replaced ? at.lateMs - replaced.emptyMs : 0
+  if (lateMs <= 0) return { note: "gap_suspected", ts: at.now, detail: { from, to: at.first } }
+  const to = instantOf(epochMsOf(at.first) + lateMs)
+  const detail = { from, to, first_row: at.first, in_flight: replaced?.inFlight ?? null }
+  return { note: "gap_suspected", ts: at.now, detail }
+}
+
+function stillEmpty(gap: OpenGap | null, now: Instant): OpenGap | null {
+  if (!gap?.replaced) return gap
+  const emptyMs = Math.max(0, epochMsOf(now) - epochMsOf(gap.replaced.seenAt))
+  return { ...gap, replaced: { ...gap.replaced, emptyMs } }
 }
 
 function restart(follow: Follow, last: ActivityCursor, at: { now: Instant; fresh: SwapEpoch }): Decision {
-  const openGap = { from: last.ts, certain: !follow.tailed }
+  const replaced = { seenAt: at.now, emptyMs: 0, inFlight: follow.leftInFlight }
+  const openGap = { from: last.ts, certain: !follow.tailed, replaced }
   return {
-    follow: { epoch: at.fresh, last: null, verified: true, tailed: false, openGap },
+    follow: { ...beginFollow(null, at.fresh), verified: true, openGap },
     notes: [
       {
         note: "swap_restarted",

@@ -14,7 +14,8 @@ type TrueRow = StoredRow & { store: number; claimable: boolean }
 type Op =
   | { do: "request"; model: number; duration: number; rings: boolean }
   | { do: "restart"; seen: boolean }
-  | { do: "reload" }
+  | { do: "reload"; inflight: number }
+  | { do: "late" }
   | { do: "safety" }
   | { do: "cut" }
   | { do: "sidecar"; cursor: boolean; hub: boolean; unsaved: boolean }
@@ -30,7 +31,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     }),
   },
   fc.record({ do: fc.constant("restart" as const), seen: fc.boolean() }),
-  fc.constant({ do: "reload" as const }),
+  fc.record({ do: fc.constant("reload" as const), inflight: fc.nat(2) }),
+  fc.constant({ do: "late" as const }),
   fc.constant({ do: "safety" as const }),
   fc.constant({ do: "cut" as const }),
   fc.record({
@@ -50,6 +52,7 @@ interface Engine {
 }
 
 const PAGE = 3
+const LATE_MS = 30_000
 
 /** Engine, sidecar and hub as far as rows are concerned. Time goes on by a second with everything that happens. */
 class World {
@@ -61,6 +64,8 @@ class World {
   readonly all: TrueRow[] = []
   readonly hub: ObservedRequest[] = []
   readonly gaps: { from: number; to: number }[] = []
+  /** In flight when its store was replaced: it ends there all the same, within the grace time. */
+  private late: { store: number; id: number; untilMs: number; claimable: boolean }[] = []
   private follow: Follow | null = null
   private saved: ActivityCursor | null = null
   private connected = false
@@ -83,12 +88,9 @@ class World {
       case "restart":
         return this.restart(op.seen)
       case "reload":
-        this.disconnect({ complete: false, inflight: null })
-        if (this.engine.old) {
-          this.unseenLife ||= this.endSeen
-          this.forget()
-        }
-        return
+        return this.reload(op.inflight)
+      case "late":
+        return this.endLate()
       case "safety":
         return this.read()
       case "cut":
@@ -106,13 +108,22 @@ class World {
   }
 
   private request({ model, duration, rings }: { model: number; duration: number; rings: boolean }): void {
-    const row: TrueRow = {
-      swap_entry_id: this.nextId++,
+    const claimable = (this.follow?.last ?? null) !== null && !this.unseenLife
+    const row = this.row({ id: this.nextId++, model, duration, claimable })
+    this.rows.push(row)
+    this.all.push(row)
+    if (!this.engine.persistent) this.rows = this.rows.slice(-this.engine.cap)
+    if (rings && this.connected) this.read()
+  }
+
+  private row(of: { id: number; model: number; duration: number; claimable: boolean }): TrueRow {
+    return {
+      swap_entry_id: of.id,
       ts: instantOf(this.clock),
-      model: `m${model}`,
+      model: `m${of.model}`,
       req_path: null,
       status_code: 200,
-      duration_ms: duration,
+      duration_ms: of.duration,
       cache_tokens: null,
       input_tokens: null,
       prompt_tokens: null,
@@ -126,15 +137,34 @@ class World {
       error: null,
       has_capture: false,
       store: this.store,
-      claimable: (this.follow?.last ?? null) !== null && !this.unseenLife,
+      claimable: of.claimable,
     }
-    this.rows.push(row)
-    this.all.push(row)
-    if (!this.engine.persistent) this.rows = this.rows.slice(-this.engine.cap)
-    if (rings && this.connected) this.read()
+  }
+
+  private reload(inflight: number): void {
+    const seen = this.connected
+    // What nobody sees can be claimed only where an older row shows that there was something to lose.
+    const claimable = seen ? inflight > 0 : (this.follow?.last ?? null) !== null && !this.endSeen
+    if (seen) this.read()
+    this.disconnect({ complete: seen, inflight: seen ? inflight : null })
+    if (seen && inflight === 0) this.endSeen = true
+    else if (this.engine.old) this.unseenLife ||= this.endSeen
+    if (!this.engine.old) return
+    const untilMs = this.clock + LATE_MS
+    for (let count = 0; count < inflight; count++)
+      this.late.push({ store: this.store, id: this.nextId + count, untilMs, claimable })
+    this.forget()
+  }
+
+  private endLate(): void {
+    const late = this.late.shift()
+    if (!late || this.clock > late.untilMs) return
+    const row = this.row({ id: late.id, model: 0, duration: 9, claimable: late.claimable })
+    this.all.push({ ...row, store: late.store })
   }
 
   private restart(seen: boolean): void {
+    this.late = []
     if (seen && this.connected) {
       this.read()
       this.disconnect({ complete: true, inflight: 0 })
@@ -155,7 +185,7 @@ class World {
   }
 
   private disconnect(end: { complete: boolean; inflight: number | null }): void {
-    if (this.connected && this.follow) this.follow = onEnded(this.follow, end)
+    if (this.connected && this.follow) this.follow = onEnded(this.follow, { ...end, at: instantOf(this.clock) })
     this.connected = false
   }
 
@@ -171,7 +201,7 @@ class World {
     if (!cursor) this.saved = null
     const newest = this.hub.at(-1)
     const known = this.saved ?? (hub && newest ? cursorOf(newest) : null)
-    if (!known) for (const row of this.all) row.claimable = false
+    if (!known) for (const row of [...this.all, ...this.late]) row.claimable = false
     this.follow = beginFollow(known, this.freshEpoch())
     this.connected = false
     this.loseNextSave = unsaved
@@ -186,7 +216,11 @@ class World {
     for (let again = true; again;) {
       const from = readFrom(this.follow)
       const found = this.rows.filter(({ swap_entry_id: id }) => id >= from)
-      const page = { rows: found.slice(0, PAGE), more: found.length > PAGE, firstId: this.engine.old ? 0 : 1 }
+      const page = {
+        rows: found.slice(0, PAGE),
+        more: found.length > PAGE,
+        ...(this.engine.old ? { firstId: 0, lateMs: LATE_MS } : { firstId: 1 }),
+      }
       const decision = reconcile(this.follow, page, { now: instantOf(this.clock), fresh: this.freshEpoch() })
       for (const { note, detail } of decision.notes)
         if (note === "gap_suspected")

@@ -149,7 +149,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
       online = false
       const behind = told !== null && told > (follow?.last?.swap_entry_id ?? -1)
       const complete = working === null && !wanted && !behind
-      if (follow) follow = onEnded(follow, { complete, inflight })
+      if (follow) follow = onEnded(follow, { complete, inflight, at: instantOf(clock.now()) })
     },
     ring(id) {
       if (id !== null && id > (told ?? -1)) told = id

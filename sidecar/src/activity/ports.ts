@@ -23,6 +23,8 @@ export interface RowPage {
   readonly more: boolean
   /** The id that a store gives its very first row. */
   readonly firstId: number
+  /** The engine may write to a store for so long after it has replaced it. Left out: it does not. */
+  readonly lateMs?: number
 }
 
 export interface RowSource {

@@ -18,12 +18,19 @@ export interface RowAccess {
   parse(rows: readonly unknown[]): StoredRow[]
 }
 
+/**
+ * Up to v235 a reload begins a new ring, and what is in flight then has 30 s to end: in the old one. The rest is for
+ * the killing of what did not end. Shorter leaves rows without a record, longer claims more than can be missing.
+ */
+const RELOAD_GRACE_MS = 32_000
+
 /** Up to v235: the whole ring each time, oldest first. */
 export function ringSource(access: RowAccess): RowSource {
   return {
     async read(from) {
       const rows = byId(access.parse((await access.get("/api/metrics", RowRing)) ?? []))
-      return { rows: rows.filter((row) => row.swap_entry_id >= from), more: false, firstId: 0 }
+      const wanted = rows.filter((row) => row.swap_entry_id >= from)
+      return { rows: wanted, more: false, firstId: 0, lateMs: RELOAD_GRACE_MS }
     },
   }
 }

@@ -70,10 +70,14 @@ export function openHistory(url: string): History {
 export function gapsIn(notes: readonly Note[]): RecordedGap[] {
   return notes.flatMap(({ provider_id, kind, detail }) => {
     if (kind !== "gap_suspected") return []
-    const { from, to } = detail
+    const { from, to, first_row: firstRow } = detail
     if (typeof to !== "string") return []
-    return [{ provider_id, fromMs: typeof from === "string" ? Date.parse(from) : null, toMs: Date.parse(to) }]
+    return [{ provider_id, fromMs: msOf(from), toMs: Date.parse(to), tailFromMs: msOf(firstRow) }]
   })
+}
+
+function msOf(value: unknown): number | null {
+  return typeof value === "string" ? Date.parse(value) : null
 }
 
 /** Messages that the notes of a host say were dropped. */

@@ -23,12 +23,30 @@ function stored(swap_entry_id: number, tsMs: number, swap_epoch = "e"): StoredRo
 
 describe("rows", () => {
   it("are lost unless a gap of their host covers them", () => {
-    const gap = { provider_id: "a", fromMs: 2_000, toMs: 3_000 }
+    const gap = { provider_id: "a", fromMs: 2_000, toMs: 3_000, tailFromMs: null }
     const rows = [emitted(1, 1_000), emitted(2, 2_000), emitted(3, 4_000), emitted(4, 3_000, "b")]
     const verdict = judgeRows(rows, [stored(1, 1_000)], [gap])
     expect(verdict.stored.map(({ row }) => row.id)).toEqual([1])
     expect(verdict.recorded.map(({ row }) => row.id)).toEqual([2])
     expect(verdict.lost.map(({ row }) => row.id)).toEqual([3, 4])
+  })
+
+  it("that a replaced store got late are covered by the tail of a gap, and no others are", () => {
+    const gap = { provider_id: "a", fromMs: 2_000, toMs: 9_000, tailFromMs: 5_000 }
+    const late = (id: number, tsMs: number, store: number, durationMs: number) => {
+      const one = emitted(id, tsMs)
+      return { ...one, store, row: { ...one.row, duration_ms: durationMs } }
+    }
+    const rows = [
+      late(1, 8_000, 0, 4_000),
+      late(2, 8_000, 0, 2_000),
+      late(3, 8_000, 1, 4_000),
+      late(4, 5_000, 1, 5),
+      late(5, 9_500, 0, 9_000),
+    ]
+    const verdict = judgeRows(rows, [stored(4, 5_000)], [gap])
+    expect(verdict.recorded.map(({ row }) => row.id)).toEqual([1])
+    expect(verdict.lost.map(({ row }) => row.id)).toEqual([2, 3, 5])
   })
 
   it("are doubled when history has them under two epochs, and invented when nobody emitted them", () => {

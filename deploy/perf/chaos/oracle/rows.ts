@@ -18,6 +18,8 @@ export interface RecordedGap {
   /** Null: since ever. */
   fromMs: number | null
   toMs: number
+  /** From here on only what was in flight when its store was replaced may be missing. Null: the span has no such tail. */
+  tailFromMs: number | null
 }
 
 export interface EmittedRow extends LedgerEntry {
@@ -51,6 +53,7 @@ export function judgeRows(
     left.set(key, [...(left.get(key) ?? []), row])
   }
   const known = new Set(emitted.map(keyOfEmitted))
+  const replacedAt = replacements(emitted)
   const verdict: RowVerdict = {
     emitted: [...emitted],
     stored: [],
@@ -62,7 +65,7 @@ export function judgeRows(
   for (const row of emitted) {
     const found = left.get(keyOfEmitted(row))?.pop()
     if (found) verdict.stored.push(row)
-    else if (gaps.some((gap) => covers(gap, row))) verdict.recorded.push(row)
+    else if (gaps.some((gap) => covers(gap, row, replacedAt(row)))) verdict.recorded.push(row)
     else verdict.lost.push(row)
   }
   for (const [key, rows] of left) (known.has(key) ? verdict.doubled : verdict.invented).push(...rows)
@@ -86,7 +89,23 @@ function keyOf(parts: readonly unknown[]): string {
   return JSON.stringify(parts)
 }
 
-/** Rows before v236 have parts of a second, and history keeps milliseconds. */
-function covers({ provider_id, fromMs, toMs }: RecordedGap, { host, tsMs }: EmittedRow): boolean {
-  return provider_id === host && (fromMs === null || fromMs <= tsMs) && tsMs <= toMs
+/** When the first row of a later store was there, at the latest. */
+function replacements(emitted: readonly EmittedRow[]): (row: EmittedRow) => number {
+  const firsts = new Map<string, Map<number, number>>()
+  for (const { host, store, tsMs } of emitted) {
+    const ofHost = firsts.get(host) ?? new Map<number, number>()
+    firsts.set(host, ofHost.set(store, Math.min(tsMs, ofHost.get(store) ?? Infinity)))
+  }
+  return ({ host, store }) =>
+    [...(firsts.get(host) ?? [])].reduce((at, [of, ms]) => (of > store ? Math.min(at, ms) : at), Infinity)
+}
+
+/**
+ * Rows before v236 have parts of a second, and history keeps milliseconds. The tail of a gap excuses no row of the
+ * store that is read: only one whose store was replaced by then, and whose request had begun.
+ */
+function covers(gap: RecordedGap, { host, tsMs, row }: EmittedRow, replacedMs: number): boolean {
+  if (gap.provider_id !== host || (gap.fromMs !== null && tsMs < gap.fromMs) || tsMs > gap.toMs) return false
+  if (gap.tailFromMs === null || tsMs <= gap.tailFromMs) return true
+  return replacedMs <= gap.tailFromMs && tsMs - row.duration_ms <= gap.tailFromMs
 }
