@@ -122,7 +122,7 @@ async function measure(hosts: number, seconds: number): Promise<Run> {
 
 /** Counted by SQL once nothing more comes: what is not there after a while is lost. */
 async function storedRows(url: string, ledger: Ledger): Promise<{ samples: number; requests: number }> {
-  const sql = connectPostgres(url, { log: silentLog, max: 1 })
+  const sql = connectPostgres(url, { log: silentLog, max: 1, answerWithinMs: null })
   try {
     for (let attempt = 0; ; attempt += 1) {
       const [row] = await sql<{ samples: number; requests: number }[]>`

@@ -122,7 +122,7 @@ interface Rates {
 }
 
 async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates> {
-  const sql = connectPostgres(stack.databaseUrl, { log: silentLog, max: 2 })
+  const sql = connectPostgres(stack.databaseUrl, { log: silentLog, max: 2, answerWithinMs: null })
   const nc = await connect({ servers: stack.natsUrl })
   try {
     const wanted = Number(options.rows)

@@ -143,7 +143,7 @@ async function bytesPerRow(sql: Sql, like: string, table: string): Promise<numbe
 
 console.log(await conditions())
 const stack = await startStack()
-const sql = connectPostgres(stack.databaseUrl, { log: silentLog, max: 1 })
+const sql = connectPostgres(stack.databaseUrl, { log: silentLog, max: 1, answerWithinMs: null })
 try {
   await stack.stopHub()
   const startedAt = performance.now()

@@ -22,6 +22,7 @@ import { installHttpRules } from "./platform/http.ts"
 import type { Log } from "./platform/log.ts"
 import type { NatsConnection } from "./platform/nats.ts"
 import { installOpenApi } from "./platform/openapi.ts"
+import { withPatience } from "./platform/postgres.ts"
 import type { Sql } from "./platform/postgres.ts"
 import { createSockets } from "./platform/sockets.ts"
 import type { Sockets } from "./platform/sockets.ts"
@@ -49,6 +50,9 @@ export interface App {
   /** Takes nothing new, finishes what is in hand. The connections stay open. */
   stop(): Promise<void>
 }
+
+// Dropping, counting and summing up what piled up over months, on a slow disk.
+const PATIENCE = { answerWithinMs: 10 * 60_000, max: 4 }
 
 const UI_FOLDER = join(import.meta.dirname, "../../ui/dist")
 
@@ -84,15 +88,16 @@ export async function createApp({
     },
   })
   const commands = createHostCommands({ nc, clock, log, speakerOf: fleet.speakerOf })
+  const patientSql = withPatience(sql, PATIENCE)
   const retention = createRetention({
-    ...{ sql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
+    ...{ sql, patientSql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
     packing: { pack: (wanted, signal) => telemetry.pack(wanted, signal) },
     figures: { streams: () => streamFigures(ingest), samples: () => telemetry.counters() },
   })
-  const activity = createActivity({ sql, nc, clock, log, partitions: retention })
+  const activity = createActivity({ sql, patientSql, nc, clock, log, partitions: retention })
   const telemetry = createTelemetry({
-    ...{ sql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
+    ...{ sql, patientSql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
   })
   const swaps = createSwaps({
     ...{ clock, hosts: fleet, changes: fleet.changes, power: telemetry.power, ran: activity.ran },
@@ -157,6 +162,7 @@ export async function createApp({
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
       await Promise.all([retention.stop(), hosts.stop()])
       await fleet.stop()
+      await patientSql.end({ timeout: 5 })
     },
   }
 }

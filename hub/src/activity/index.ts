@@ -18,6 +18,8 @@ import { newestRequest } from "./store/read.ts"
 
 export interface ActivityOptions {
   sql: Sql
+  /** For statements that may take minutes; left out: `sql`. */
+  patientSql?: Sql
   /** Committed rows are announced here, one message per host. */
   nc: Pick<NatsConnection, "publish">
   clock: Clock
@@ -43,7 +45,14 @@ export interface Activity {
 }
 
 /** Finished requests: stores what the hosts tell, once each, and lists them. */
-export function createActivity({ sql, nc, clock, log: parent, partitions }: ActivityOptions): Activity {
+export function createActivity({
+  sql,
+  patientSql = sql,
+  nc,
+  clock,
+  log: parent,
+  partitions,
+}: ActivityOptions): Activity {
   const log = parent.child({ part: "activity" })
   const publish = (committed: CommittedActivity): void => {
     try {
@@ -55,7 +64,7 @@ export function createActivity({ sql, nc, clock, log: parent, partitions }: Acti
   let stopSums: (() => Promise<void>) | null = null
   return {
     start() {
-      stopSums ??= startSums({ sql, clock, log })
+      stopSums ??= startSums({ sql: patientSql, clock, log })
     },
     async stop() {
       const stopping = stopSums

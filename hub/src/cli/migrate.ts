@@ -7,7 +7,7 @@ import { waitForTables } from "../platform/wait-for-tables.ts"
 
 export async function migrateCommand(config: Config): Promise<number> {
   const log = createLog(config.log)
-  const sql = connectPostgres(config.databaseUrl, { log, max: 2 })
+  const sql = connectPostgres(config.databaseUrl, { log, max: 2, answerWithinMs: null })
   try {
     const { waitForTables: tables, waitTimeoutMs: timeoutMs } = config
     await waitForTables(sql, { tables, timeoutMs, clock: systemClock, log })

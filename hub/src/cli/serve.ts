@@ -6,7 +6,7 @@ import { createLog } from "../platform/log.ts"
 import type { Log } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
 import { connectNats } from "../platform/nats.ts"
-import { connectPostgres, isAboutData } from "../platform/postgres.ts"
+import { connectPostgres, isAboutData, withPatience } from "../platform/postgres.ts"
 import { waitForTables } from "../platform/wait-for-tables.ts"
 import { untilAsked } from "./until-asked.ts"
 
@@ -20,7 +20,9 @@ export async function serveCommand(config: Config): Promise<number> {
   outliveBrokenConnections(log)
   const sql = connectPostgres(config.databaseUrl, { log })
   await waitForTables(sql, { tables: config.waitForTables, timeoutMs: config.waitTimeoutMs, clock, log })
-  await migrate(sql, { log })
+  const migrating = withPatience(sql, { answerWithinMs: null, max: 2 })
+  await migrate(migrating, { log })
+  await migrating.end({ timeout: 5 })
   const nc = await connectNats({ ...config.nats, name: "boocontrol-hub", log, clock })
   const app = await createApp({ config, sql, nc, clock, log })
   await app.start()

@@ -21,6 +21,11 @@ export interface DeliverOptions {
   hosts: HostsPort
   onRejected: OnRejected
   counters: IngestCounters
+  /**
+   * For so long a hub that cannot reach Postgres keeps what it holds, in its order. Then another one may fare better:
+   * it is this hub's way to Postgres that is broken, or nobody's, and then it makes no difference.
+   */
+  handBackAfterMs: number
 }
 
 interface Item<K extends DurableKind = DurableKind> {
@@ -29,26 +34,37 @@ interface Item<K extends DurableKind = DurableKind> {
 }
 type ItemsByKind = { [K in DurableKind]: Item<K>[] }
 
-/** Thrown out of a retry when the hub stops: the messages stay with NATS. */
+/** Thrown out of a retry when the hub stops or cannot reach Postgres: the messages stay with NATS. */
 class Stopped extends Error {}
+
+/** Later than this hub needs to stop asking for messages: it would get these again. */
+const HAND_BACK_DELAY_MS = 500
+
+/** `away`: Postgres could not be reached for long, and what was in hand was given back. */
+export type Delivered = "settled" | "away"
 
 /**
  * Brings messages of one stream into Postgres. Each is acknowledged after its commit, or after it became a dead
- * letter. Resolves when all are settled; when `signal` aborts before that, those left are handed back to NATS.
+ * letter. Resolves when all are settled; when `signal` aborts before that, or Postgres stays away, those left are
+ * handed back to NATS.
  */
 export async function deliver(
   msgs: readonly JsMsg[],
   stream: StreamName,
   { signal, ...options }: DeliverOptions & { signal: AbortSignal },
-): Promise<void> {
-  const { clock, log, hosts, handlers, counters } = options
+): Promise<Delivered> {
+  const { clock, log, hosts, handlers, counters, handBackAfterMs } = options
   const settled = new Set<JsMsg>()
+  let isAway = false
+  /** Since the last thing that Postgres did for us. */
+  let failingFromMs: number | null = null
 
   const retrying = async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await work(attempt)
         counters.waitingForPostgres = false
+        failingFromMs = null
         return result
       } catch (error) {
         if (isAboutData(error)) throw error
@@ -56,8 +72,10 @@ export async function deliver(
         counters.retries++
         // Every further try would say the same.
         if (attempt === 1) log.warn({ err: error, stream }, "events cannot be stored now, trying again")
-        await sleep(clock, retryDelayMs(attempt), signal)
-        if (signal.aborted) throw new Stopped()
+        failingFromMs ??= clock.now()
+        isAway ||= clock.now() - failingFromMs >= handBackAfterMs
+        if (!isAway) await sleep(clock, retryDelayMs(attempt), signal)
+        if (isAway || signal.aborted) throw new Stopped()
       }
     }
   }
@@ -160,8 +178,10 @@ export async function deliver(
   } catch (error) {
     if (!(error instanceof Stopped)) log.error({ err: error, stream }, "events left for another try")
   } finally {
-    for (const msg of msgs) if (!settled.has(msg)) msg.nak(signal.aborted ? 0 : 1_000)
+    const delayMs = isAway ? HAND_BACK_DELAY_MS : signal.aborted ? 0 : 1_000
+    for (const msg of msgs) if (!settled.has(msg)) msg.nak(delayMs)
   }
+  return isAway ? "away" : "settled"
 }
 
 function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {

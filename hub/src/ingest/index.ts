@@ -35,7 +35,12 @@ export interface IngestOptions {
   onRejected: OnRejected
   /** Only tests have a reason to give it. */
   limits?: ConsumerLimits
+  /** As above. */
+  handBackAfterMs?: number
 }
+
+/** Shorter makes hubs pass messages to each other while Postgres starts again; longer keeps them from a hub that could. */
+const HAND_BACK_AFTER_MS = 20_000
 
 export interface Ingest {
   /** Creates the streams and reads them. Resolves at once: what fails is tried again until `stop`. */
@@ -46,7 +51,11 @@ export interface Ingest {
 }
 
 /** Brings what stands in the streams into Postgres, through one handler per kind. */
-export function createIngest({ limits = CONSUMER_LIMITS, ...options }: IngestOptions): Ingest {
+export function createIngest({
+  limits = CONSUMER_LIMITS,
+  handBackAfterMs = HAND_BACK_AFTER_MS,
+  ...options
+}: IngestOptions): Ingest {
   const log = options.log.child({ part: "ingest" })
   const counters = { BOO_EVENTS: newCounters(), BOO_PERF: newCounters() }
   let running: { stop(): Promise<void> }[] = []
@@ -54,7 +63,7 @@ export function createIngest({ limits = CONSUMER_LIMITS, ...options }: IngestOpt
     start() {
       if (running.length > 0) return
       running = STREAM_NAMES.map((stream) =>
-        runStream({ ...options, log, limits, stream, counters: counters[stream] }),
+        runStream({ ...options, log, limits, handBackAfterMs, stream, counters: counters[stream] }),
       )
     },
     async stop() {

@@ -48,13 +48,14 @@ interface HubOptions {
   notYet?: (messages: string[]) => number[]
   disabled?: string[]
   ackWaitMs?: number
+  handBackAfterMs?: number
 }
 
 const nameOf = ({ host, seq }: { host: string; seq: number | null }): string => `${host} ${seq}`
 
 async function startHub(
   url: string,
-  { before, notYet, disabled = [], ackWaitMs = 1_500 }: HubOptions = {},
+  { before, notYet, disabled = [], ackWaitMs = 1_500, handBackAfterMs }: HubOptions = {},
 ): Promise<Hub> {
   const nc = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 })
   const hub: Omit<Hub, "ingest"> = { nc, rejected: [], batches: [], repeated: [] }
@@ -80,6 +81,7 @@ async function startHub(
     hosts: { ensureHost: () => Promise.resolve(), isEnabled: (host) => !disabled.includes(host) },
     onRejected: ({ host, reason }) => hub.rejected.push([host, reason]),
     limits: { ackWaitMs, maxAckPending: 512 },
+    ...(handBackAfterMs === undefined ? {} : { handBackAfterMs }),
   })
   ingest.start()
   onTestFinished(async () => {
@@ -233,6 +235,23 @@ it("waits for a Postgres that is away, loses nothing, hands nothing back, and ke
     deadLetters: 0,
     waitingForPostgres: false,
   })
+})
+
+it("gives what it holds to another hub when its own way to Postgres stays broken, and goes on when it is mended", async () => {
+  const { url } = await natsForTest()
+  const gone = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
+  let isBroken = true
+  const before = () => (isBroken ? Promise.reject(gone) : undefined)
+  const broken = await startHub(url, { before, ackWaitMs: 60_000, handBackAfterMs: 300 })
+  const emitted = await emitNotes(broken.nc, 1, 40)
+  await vi.waitUntil(() => broken.batches.length > 2)
+  const whole = await startHub(url, { ackWaitMs: 60_000 })
+  await untilStored(emitted)
+  await untilAcknowledged(whole.nc)
+  isBroken = false
+  await whole.ingest.stop()
+  const late = await emitNotes(broken.nc, 41, 50)
+  await untilStored([...emitted, ...late])
 })
 
 it("gives a message whose row is not there yet another time", async () => {

@@ -6,7 +6,7 @@ import { ensureStreams, openConsumer } from "../platform/streams.ts"
 import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { retryDelayMs } from "./core.ts"
 import { deliver } from "./deliver.ts"
-import type { DeliverOptions } from "./deliver.ts"
+import type { DeliverOptions, Delivered } from "./deliver.ts"
 import { storeDeadLetters } from "./store.ts"
 
 export interface RunOptions extends DeliverOptions {
@@ -36,21 +36,26 @@ const PACE: Readonly<Record<StreamName, Pace>> = {
 /**
  * Reads one stream until it is stopped:
  *   opening    streams and durable are made sure of              -> reading, or waiting when NATS refuses
- *   reading    whatever is there is stored, then acknowledged    -> waiting when the durable is gone
- *   waiting    a growing pause                                   -> opening
+ *   reading    whatever is there is stored, then acknowledged    -> waiting when the durable is gone, or Postgres is away
+ *   waiting    a growing pause, until Postgres answers           -> opening
  */
 export function runStream(options: RunOptions): { stop(): Promise<void> } {
   const { nc, clock, log, stream } = options
   const abort = new AbortController()
 
   const loop = async (): Promise<void> => {
+    let isAway = false
     for (let attempt = 1; !abort.signal.aborted && !nc.isClosed(); attempt++) {
       try {
+        // What this hub would read now, it would only keep from another.
+        if (isAway) await options.sql`select 1`
+        isAway = false
         await ensureStreams(nc, options.streams, log)
         const { consumer, lost } = await openConsumer(nc, stream, options.limits)
         if (lost !== null) await recordLoss(lost, options)
         attempt = 1
-        await read(consumer, options, abort.signal)
+        isAway = (await read(consumer, options, abort.signal)) === "away"
+        if (isAway) log.warn({ stream }, "Postgres is away: what was in hand was given back to NATS")
       } catch (error) {
         log.warn({ err: error, stream }, "the stream cannot be read now, trying again")
       }
@@ -68,11 +73,12 @@ export function runStream(options: RunOptions): { stop(): Promise<void> } {
 
 type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
-/** Resolves when stopped, or when the durable or the connection is gone. */
-async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<void> {
+/** Resolves when stopped, when the durable or the connection is gone, or when Postgres is away for long. */
+async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<Delivered> {
   const { nc, clock, stream, limits } = options
   const { gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
+  let outcome: Delivered = "settled"
   const working = new Map<Promise<void>, readonly JsMsg[]>()
   let wake = (): void => undefined
   const messages = await consumer.consume({
@@ -93,8 +99,8 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   signal.addEventListener("abort", close)
   // Asked to stop while the consumer was being opened: that event has gone by.
   if (signal.aborted) close()
-  // While Postgres is away, what is held here must not go to another hub, which would fare no better: the order
-  // would be lost.
+  // While Postgres is away for a moment, what is held here must not go to another hub, which would fare no better:
+  // the order would be lost.
   const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
     if (nc.isClosed()) return
     for (const msg of [...[...working.values()].flat(), ...held]) msg.working()
@@ -110,15 +116,16 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     })
   const begin = (): void => {
     const batch = held.splice(0, MAX_BATCH)
-    const work = deliver(batch, stream, { ...options, signal }).finally(() => {
+    const work = deliver(batch, stream, { ...options, signal }).then((delivered) => {
       working.delete(work)
+      if (delivered === "away") outcome = "away"
       wake()
     })
     working.set(work, batch)
   }
   let notBeforeMs = 0
   try {
-    while (!ending.signal.aborted) {
+    while (!ending.signal.aborted && outcome === "settled") {
       const isFull = held.length >= MAX_BATCH
       const waitMs = isFull ? 0 : notBeforeMs - clock.now()
       // Beside a batch in hand only a full one is worth a connection of its own.
@@ -137,6 +144,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     await closed
     for (const msg of held) msg.nak()
   }
+  return outcome
 }
 
 async function recordLoss({ from, to }: { from: number; to: number }, options: RunOptions): Promise<void> {

@@ -5,7 +5,10 @@ import { ownSession } from "./postgres.ts"
 import type { Sql } from "./postgres.ts"
 
 export interface AdvisoryLock {
-  /** Whether this process is the one. May be late by one check when the connection breaks without a word. */
+  /**
+   * Whether this process is the one. Late by one check when the connection breaks, and by `ANSWER_WITHIN_MS` more when a
+   * firewall forgets it, which is when the server gives the lock to another, too.
+   */
   isHeld(): boolean
   start(): void
   stop(): Promise<void>

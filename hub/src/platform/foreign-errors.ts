@@ -6,7 +6,18 @@ const Coded = z.object({ code: z.string(), message: z.optional(z.string()) })
 /** Codes of postgres.js and of Postgres itself that say "not there", not "wrong statement". */
 const DATABASE_DOWN = new Set([
   ...["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"],
-  ...["ECONNREFUSED", "ECONNRESET", "57P01", "57P02", "57P03", "53300", "08006", "08001"],
+  ...[
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "57014",
+    "57P01",
+    "57P02",
+    "57P03",
+    "53300",
+    "08006",
+    "08001",
+  ],
 ])
 
 /** Failures of Fastify and Postgres as ours, told by their codes; null for one that nobody expected. */

@@ -1,11 +1,11 @@
-import { Socket, connect, createServer } from "node:net"
-import type { Server } from "node:net"
+import { Socket } from "node:net"
 import { expect, inject, it, onTestFinished, vi } from "vitest"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { systemClock } from "./clock.ts"
 import { silentLog } from "./log.ts"
 import { connectPostgres, instantOfPostgres, isAboutData, ownSession, sqlStateOf } from "./postgres.ts"
 import type { Sql } from "./postgres.ts"
+import { gateTo } from "./postgres-gate-for-tests.ts"
 import { waitForTables } from "./wait-for-tables.ts"
 
 const log = silentLog
@@ -56,49 +56,6 @@ it("never waits for an acknowledgement before it sends more", async () => {
   expect(setNoDelay).toHaveBeenCalledWith(true)
 })
 
-interface Gate {
-  url: string
-  /** Refuses and cuts every connection until it is opened again. */
-  shut(reset?: boolean): Promise<void>
-  open(): Promise<void>
-}
-
-/** A way to the test's Postgres that can be cut. */
-async function gateTo(url: string): Promise<Gate> {
-  const target = new URL(url)
-  const postgresPort = Number(target.port)
-  const open = new Set<Socket>()
-  const server: Server = createServer((client) => {
-    const upstream = connect(postgresPort, target.hostname)
-    for (const socket of [client, upstream]) {
-      open.add(socket)
-      socket
-        .on("error", () => undefined)
-        .on("close", () => {
-          open.delete(socket)
-          client.destroy()
-          upstream.destroy()
-        })
-    }
-    client.pipe(upstream).pipe(client)
-  })
-  const listen = (port: number): Promise<void> =>
-    new Promise((resolve) => server.listen(port, "127.0.0.1", resolve))
-  const shut = (reset = false): Promise<void> => {
-    for (const socket of open) {
-      if (reset) socket.resetAndDestroy()
-      else socket.destroy()
-    }
-    return new Promise((resolve) => server.close(() => resolve()))
-  }
-  await listen(0)
-  const address = server.address()
-  const port = typeof address === "object" && address ? address.port : 0
-  onTestFinished(() => (server.listening ? shut() : undefined))
-  target.host = `127.0.0.1:${port}`
-  return { url: target.href, shut, open: () => listen(port) }
-}
-
 it("uses a Postgres that went away and came back, however many queries failed meanwhile", async () => {
   const gate = await gateTo(inject("databaseUrl"))
   const sql = connectTo(gate.url)
@@ -121,8 +78,10 @@ it.each(["reset", "ended"])(
     const gate = await gateTo(inject("databaseUrl"))
     const sql = connectTo(gate.url)
     for (let round = 0; round < 5; round++) {
+      const begun = Promise.withResolvers<void>()
       const ends = sql.begin(async (tx) => {
         await tx`select 1`
+        begun.resolve()
         const waiting = tx`select pg_sleep(30)`
         waiting.catch(() => undefined)
         await tx.unsafe("select 1").catch(() => undefined)
@@ -132,6 +91,8 @@ it.each(["reset", "ended"])(
         () => null,
         (error: unknown) => error,
       )
+      await begun.promise
+      // The statement that waits is on its way.
       await new Promise((resolve) => setTimeout(resolve, 50))
       await gate.shut(how === "reset")
       expect(isAboutData(await failure)).toBe(false)

@@ -1,8 +1,8 @@
-import { Socket } from "node:net"
 import type { Instant } from "@boocontrol/shared/time"
 import postgres from "postgres"
-import type { ParsedOptions } from "postgres"
 import type { Log } from "./log.ts"
+import { socketFactory } from "./postgres-socket.ts"
+import type { SocketFactory } from "./postgres-socket.ts"
 
 interface BooTypes {
   [name: string]: unknown
@@ -17,23 +17,40 @@ export interface PostgresOptions {
   /** Connections at most. */
   max?: number
   applicationName?: string
+  /** How long a statement may take. Null: as long as it takes. */
+  answerWithinMs?: number | null
 }
+
+/**
+ * Shorter would end what a busy Postgres is still doing, only to ask for it again; longer leaves what is to be stored
+ * waiting on a connection that a firewall forgot. A statement of the hub takes milliseconds.
+ */
+export const ANSWER_WITHIN_MS = 30_000
 
 /**
  * Times come as `Instant` (RFC 3339, UTC, milliseconds) and go in as any ISO text; int8 comes as a number.
  * Nothing is asked of the server before the first query.
  */
-export function connectPostgres(url: string, { log, max = 10, applicationName }: PostgresOptions): Sql {
+export function connectPostgres(
+  url: string,
+  { log, max = 10, applicationName, answerWithinMs = ANSWER_WITHIN_MS }: PostgresOptions,
+): Sql {
+  const { connection, ...patience } = patienceOf(answerWithinMs)
   const options: postgres.Options<{ instant: postgres.PostgresType; int8: postgres.PostgresType }> & {
     socket: SocketFactory
   } = {
     max,
-    socket: noDelaySocketFactory(),
+    ...patience,
     onnotice: (notice) => log.debug({ notice: notice["message"] }, "notice of Postgres"),
     connect_timeout: 10,
     // The library's own goes to 20 s: a Postgres that is back should be used at once.
     backoff: (attempt: number) => Math.min(1, 0.05 * 2 ** attempt) * (0.5 + Math.random() / 2),
-    connection: { application_name: applicationName ?? "boocontrol-hub", TimeZone: "UTC", DateStyle: "ISO" },
+    connection: {
+      application_name: applicationName ?? "boocontrol-hub",
+      TimeZone: "UTC",
+      DateStyle: "ISO",
+      ...connection,
+    },
     types: {
       instant: { to: 1184, from: [1184], serialize: textOfTime, parse: instantOfPostgres },
       int8: { to: 20, from: [20], serialize: String, parse: Number },
@@ -42,55 +59,43 @@ export function connectPostgres(url: string, { log, max = 10, applicationName }:
   return postgres(url, options) as Sql
 }
 
-type SocketFactory = (options: ParsedOptions) => Socket
-
 /**
- * The library never sets TCP_NODELAY: a COPY, or a query longer than a segment, then waits for the peer's delayed
- * acknowledgement (some 40 to 90 ms each). It can be given a socket, and that one is made here.
- *
- * The socket is handed over before it connects, so that the library hears of a failure through the socket's own
- * events and tries again; a factory that rejects would leave its connection slot unused for ever. Several hosts
- * are tried in turn, as the library does.
+ * What bounds the wait for an answer, on either side of the wire. The server ends a statement, or a transaction in which
+ * nothing happens, before the connection is given up: else the rows that a lost transaction wrote would lock out
+ * the one that writes them again. It also looks whether we are still there, so that a lock of a session does not
+ * stay with a hub that cannot use it.
  */
-function noDelaySocketFactory(): SocketFactory {
-  let next = 0
-  return (options) => {
-    const index = next++ % options.host.length
-    const host = options.host[index] ?? "localhost"
-    const port = options.port[index] ?? 5432
-    const socket = new ClosingInOrder()
-    socket.setNoDelay(true)
-    // `secure` of the library takes the server name of a TLS connection from here.
-    Object.assign(socket, { host, port })
-    // After the library has put its listeners on it, and before its first write, which it defers likewise.
-    setImmediate(() => {
-      if (options.path) socket.connect(options.path)
-      else socket.connect(port, host)
-    })
-    return socket
+function patienceOf(answerWithinMs: number | null) {
+  const shareMs = (share: number): number => Math.round((answerWithinMs ?? 0) * share)
+  return {
+    socket: socketFactory(answerWithinMs),
+    // Seconds. An idle connection is ended in order, before its silence is taken for a missing answer.
+    idle_timeout: answerWithinMs === null ? ANSWER_WITHIN_MS / 1000 : shareMs(0.8) / 1000,
+    keep_alive: 15,
+    connection: {
+      statement_timeout: shareMs(0.8),
+      idle_in_transaction_session_timeout: shareMs(0.8),
+      tcp_keepalives_idle: 15,
+      tcp_keepalives_interval: 5,
+      tcp_keepalives_count: 3,
+      tcp_user_timeout: ANSWER_WITHIN_MS,
+    },
   }
 }
 
-/**
- * The library sends what it wrote one turn of the event loop later, and crashes the process when the socket is gone by
- * then: a transaction whose connection breaks writes its `rollback` at just that moment. So queries hear of the end
- * first, then what they still write falls into a socket that is dead but there, and the close comes last, as one
- * without an error: after one with an error the library leaves what was written since without an answer, for ever.
- */
-class ClosingInOrder extends Socket {
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (event !== "close") return super.emit(event, ...args)
-    if (args[0] !== true) super.emit("error", new ConnectionClosed())
-    setImmediate(() => setImmediate(() => super.emit("close", false)))
-    return true
+/** A small pool beside another one, for statements that take longer; to be ended on its own. */
+export function withPatience(
+  sql: Sql,
+  { answerWithinMs, max }: { answerWithinMs: number | null; max: number },
+): Sql {
+  const { connection, ...patience } = patienceOf(answerWithinMs)
+  const options: unknown = {
+    ...sql.options,
+    ...patience,
+    max,
+    connection: { ...sql.options.connection, ...connection },
   }
-}
-
-class ConnectionClosed extends Error {
-  readonly code = "CONNECTION_CLOSED"
-  constructor() {
-    super("the connection to Postgres was closed")
-  }
+  return postgres(options as postgres.Options<Record<string, never>>) as unknown as Sql
 }
 
 /**

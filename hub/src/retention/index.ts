@@ -15,6 +15,8 @@ import { careInTurns } from "./turns.ts"
 
 export interface RetentionOptions {
   sql: Sql
+  /** For statements that may take minutes; left out: `sql`. */
+  patientSql?: Sql
   clock: Clock
   log: Log
   hubId: string
@@ -53,7 +55,7 @@ export function createRetention({ log: parent, ...options }: RetentionOptions): 
   const tables = keptTables(tiers, retain)
   const partitions = keepPartitions({ sql, clock, log, tables })
   const lock = advisoryLock({ sql, key: RETENTION_LOCK, clock, log })
-  const care = { ...options, log, tables }
+  const care = { ...options, sql: options.patientSql ?? sql, log, tables }
   const turns = careInTurns({
     ...{ clock, log, lock },
     takeCare: async (signal) => {

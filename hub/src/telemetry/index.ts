@@ -20,6 +20,8 @@ export { ROLLUPS } from "./core/tiers.ts"
 
 export interface TelemetryOptions {
   sql: Sql
+  /** For statements that may take minutes; left out: `sql`. */
+  patientSql?: Sql
   clock: Clock
   log: Log
   partitions: PartitionsPort
@@ -50,6 +52,7 @@ export interface Telemetry {
 /** GPU and system samples: stores them once each, aggregates them, and gives them out as series. */
 export function createTelemetry({
   sql,
+  patientSql = sql,
   clock,
   log: parent,
   partitions,
@@ -75,7 +78,7 @@ export function createTelemetry({
     pack: (wanted, signal) => packSpan({ sql, log }, wanted, signal),
     counters: () => counters,
     start() {
-      stopRollups ??= startRollups({ sql, clock, log })
+      stopRollups ??= startRollups({ sql: patientSql, clock, log })
     },
     async stop() {
       const stopping = stopRollups
