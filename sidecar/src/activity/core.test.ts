@@ -166,11 +166,8 @@ describe("rows that an engine writes to a store it has replaced", () => {
   }
 
   it("may end so long after the first row of the new one: the gap says so, and what was in flight", () => {
-    const gap = reconcile(
-      replaced({ complete: true, inflight: 2 }),
-      page(row(0, 21_000)),
-      atMs(21_500),
-    ).notes[0]
+    const gap = reconcile(replaced({ complete: true, inflight: 2 }), page(row(0, 21_000)), atMs(21_500))
+      .notes[0]
     expect(gap?.detail).toEqual({
       from: instantOf(7_000),
       to: instantOf(21_000 + LATE),

@@ -185,7 +185,8 @@ class World {
   }
 
   private disconnect(end: { complete: boolean; inflight: number | null }): void {
-    if (this.connected && this.follow) this.follow = onEnded(this.follow, { ...end, at: instantOf(this.clock) })
+    if (this.connected && this.follow)
+      this.follow = onEnded(this.follow, { ...end, at: instantOf(this.clock) })
     this.connected = false
   }
 
