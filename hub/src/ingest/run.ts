@@ -118,14 +118,15 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     const batch = held.splice(0, MAX_BATCH)
     const work = deliver(batch, stream, { ...options, signal }).then((delivered) => {
       working.delete(work)
-      if (delivered === "away") outcome = "away"
-      wake()
+      if (delivered === "settled") return wake()
+      outcome = delivered
+      close()
     })
     working.set(work, batch)
   }
   let notBeforeMs = 0
   try {
-    while (!ending.signal.aborted && outcome === "settled") {
+    while (!ending.signal.aborted) {
       const isFull = held.length >= MAX_BATCH
       const waitMs = isFull ? 0 : notBeforeMs - clock.now()
       // Beside a batch in hand only a full one is worth a connection of its own.
