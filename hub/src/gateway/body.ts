@@ -1,0 +1,202 @@
+import type { IncomingMessage } from "node:http"
+import { boundaryOf, formModel, withFormModel } from "./core/multipart.ts"
+import { MAX_DEPTH, scanBody, withModel } from "./core/scan.ts"
+import type { Scanned, Span } from "./core/scan.ts"
+import { queryModel } from "./core/endpoints.ts"
+import { problems } from "./core/errors.ts"
+import type { GatewayProblem } from "./core/errors.ts"
+
+const MIB = 1024 * 1024
+/** Larger than any prompt with images; far below what would hurt others. */
+export const MAX_BODY_BYTES = 64 * MIB
+/** Held for a second attempt. What is larger is passed on as it comes, once the model is known, and tried once. */
+const HOLD_BYTES = 8 * MIB
+/** All bodies together, so that many large ones cannot take the memory of the hub. */
+const HELD_IN_ALL_BYTES = 256 * MIB
+/** From here on the total counts: small bodies cost less than the counting. */
+const COUNTED_FROM_BYTES = 64 * 1024
+// A client on a phone sends a picture in seconds; who takes longer than this between two pieces is not sending.
+const IDLE_MS = 15_000
+const LEAST_BYTES_PER_S = 1024
+const GRACE_MS = 20_000
+
+/** A body as far as it is there, and what it says. */
+export interface ReadBody {
+  /** Everything, or the beginning where `rest` is set. */
+  readonly head: Buffer
+  /** The client, from whom the rest still comes; null where `head` is all. */
+  readonly rest: IncomingMessage | null
+  /** Length by content-length, or of `head`; null not known. */
+  readonly bytes: number | null
+  readonly model: string
+  readonly scanned: Scanned | null
+  /** `head` with another model; the same where it says so already. */
+  named(model: string): Buffer
+}
+
+export interface BodyReader {
+  readonly startedMs: number
+  lastMs: number
+  received: number
+  /** Ends the reading with this problem. */
+  fail(problem: GatewayProblem): void
+}
+
+export interface BodyDesk {
+  read(
+    request: IncomingMessage,
+    target: string,
+    done: (body: ReadBody | GatewayProblem) => void,
+  ): BodyReader | null
+  /** Ends those who send too slowly. */
+  tick(nowMs: number): void
+}
+
+export function isProblem(value: object): value is GatewayProblem {
+  return "status" in value && "code" in value
+}
+
+/** Reads bodies as far as needed to know where they go, within bounds of size and time. */
+export function createBodyDesk(now: () => number): BodyDesk {
+  const readers = new Set<BodyReader>()
+  let heldInAll = 0
+
+  function read(
+    request: IncomingMessage,
+    target: string,
+    done: (body: ReadBody | GatewayProblem) => void,
+  ): BodyReader | null {
+    const { headers } = request
+    const length = headers["content-length"] === undefined ? null : Number(headers["content-length"])
+    const encoding = headers["content-encoding"]
+    if (encoding !== undefined && encoding !== "identity") {
+      done(problems.badRequest(`Bodies must be sent as they are, not as ${encoding}`, "encoded_body"))
+      return null
+    }
+    if (length !== null && length > MAX_BODY_BYTES) {
+      done(problems.tooLarge(MAX_BODY_BYTES / MIB))
+      return null
+    }
+    const boundary = boundaryOf(headers["content-type"] ?? "")
+    const chunks: Buffer[] = []
+    let counted = 0
+    let formFrom = 0
+    let nextLook = HOLD_BYTES
+    const startedMs = now()
+
+    const reader: BodyReader = { startedMs, lastMs: startedMs, received: 0, fail: (problem) => end(problem) }
+    const end = (result: ReadBody | GatewayProblem): void => {
+      if (!readers.delete(reader)) return
+      request.off("data", onData).off("end", onEnd).off("close", onClose)
+      heldInAll -= counted
+      done(result)
+    }
+    const whole = (): Buffer => {
+      const only = chunks.length === 1 ? chunks[0] : undefined
+      const head = only ?? Buffer.concat(chunks)
+      if (chunks.length > 1) chunks.splice(0, chunks.length, head)
+      return head
+    }
+    const onData = (chunk: Buffer): void => {
+      chunks.push(chunk)
+      reader.received += chunk.length
+      reader.lastMs = now()
+      if (reader.received > MAX_BODY_BYTES) return end(problems.tooLarge(MAX_BODY_BYTES / MIB))
+      if (reader.received > COUNTED_FROM_BYTES) {
+        heldInAll += reader.received - counted
+        counted = reader.received
+        if (heldInAll > HELD_IN_ALL_BYTES) return end(problems.busy())
+      }
+      if (boundary !== null) {
+        const head = whole()
+        const look = formModel(head, boundary, formFrom)
+        formFrom = look.from
+        // A file must not be held back for the form's end; a small form is on its way in one piece anyway.
+        if (typeof look.found !== "string" && reader.received > COUNTED_FROM_BYTES)
+          passOn(formBody(head, look.found))
+      } else if (reader.received >= nextLook) {
+        nextLook += HOLD_BYTES
+        const known = jsonBody(whole(), false)
+        if (!isProblem(known)) passOn(known)
+      }
+    }
+    const passOn = (known: Known): void => {
+      request.pause()
+      end({ ...known, rest: request, bytes: length })
+    }
+    const onEnd = (): void => {
+      const head = whole()
+      const known =
+        head.length === 0
+          ? queryBody(target)
+          : boundary === null
+            ? jsonBody(head, true)
+            : wholeForm(head, boundary)
+      end(isProblem(known) ? known : { ...known, rest: null, bytes: head.length })
+    }
+    const onClose = (): void => void readers.delete(reader)
+    readers.add(reader)
+    request.on("data", onData).on("end", onEnd).on("close", onClose)
+    return reader
+  }
+
+  return {
+    read,
+    tick(nowMs) {
+      for (const reader of readers) {
+        const tookMs = nowMs - reader.startedMs
+        const slow = tookMs > GRACE_MS && reader.received < (tookMs / 1000) * LEAST_BYTES_PER_S
+        if (slow || nowMs - reader.lastMs > IDLE_MS) reader.fail(problems.tooSlow())
+      }
+    },
+  }
+}
+
+type Known = Omit<ReadBody, "rest" | "bytes">
+
+function queryBody(target: string): Known | GatewayProblem {
+  const model = queryModel(target)
+  if (model === null || model === "") return problems.noModel()
+  return { head: Buffer.alloc(0), model, scanned: null, named: () => Buffer.alloc(0) }
+}
+
+function jsonBody(head: Buffer, complete: boolean): Known | GatewayProblem {
+  const scanned = scanBody(head)
+  if (scanned === "deep")
+    return problems.badRequest(`The body is nested deeper than ${MAX_DEPTH} levels`, "too_deep")
+  if (scanned === "odd" || (complete && !scanned.complete)) return notJson(head)
+  if (scanned.model === null || scanned.model === "") return problems.noModel()
+  return { head, model: scanned.model, scanned, named: (model) => withModel(head, scanned, model) ?? head }
+}
+
+/** The parser's own words on what it does not like, without what stands in the body. */
+function notJson(head: Buffer): GatewayProblem {
+  try {
+    const parsed: unknown = JSON.parse(head.toString("utf8"))
+    const what = Array.isArray(parsed) ? "a list" : typeof parsed
+    return problems.badRequest(`The body must be a JSON object, not ${what}`)
+  } catch (error) {
+    const at = /at position \d+/.exec(error instanceof Error ? error.message : "")?.[0]
+    return problems.badRequest(
+      `The body is not JSON${at === undefined ? "" : `: it breaks ${at}`}`,
+      "not_json",
+    )
+  }
+}
+
+function formBody(head: Buffer, { model, span }: { model: string; span: Span }): Known {
+  return {
+    head,
+    model,
+    scanned: null,
+    named: (name) => (name === model ? head : withFormModel(head, span, name)),
+  }
+}
+
+function wholeForm(head: Buffer, boundary: string): Known | GatewayProblem {
+  const { found } = formModel(head, boundary)
+  if (found === "none") return problems.noModel()
+  if (typeof found === "string")
+    return problems.badRequest("The body is not the form its content-type promises")
+  return found.model === "" ? problems.noModel() : formBody(head, found)
+}
