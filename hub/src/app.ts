@@ -1,14 +1,20 @@
+import { createServer } from "node:http"
+import type { IncomingMessage } from "node:http"
 import { join } from "node:path"
 import compress from "@fastify/compress"
 import Fastify, { LogController } from "fastify"
 import type { FastifyBaseLogger, FastifyInstance } from "fastify"
+import { BooError } from "@boocontrol/shared/errors"
 import type { HostId } from "@boocontrol/shared/ids"
-import { installAccess } from "./access/index.ts"
+import { createJudge, installAccess } from "./access/index.ts"
+import type { Judge } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
 import { createActivity } from "./activity/index.ts"
 import { createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
+import { createBreakers, createGateway, createPlanner } from "./gateway/index.ts"
+import type { Gateway } from "./gateway/index.ts"
 import { createHealth } from "./health/index.ts"
 import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
@@ -135,7 +141,18 @@ export async function createApp({
   })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
-  const http = await createHttp({ config, uiFolder, log, sockets })
+  const breakers = createBreakers()
+  const now = (): number => clock.now()
+  const routing = createPlanner({ fleet, breakers, keys: { keyOf: () => null }, now })
+  const judge = createJudge({ ...config, listenHost: config.listen.host })
+  const access = {
+    judge: (request: IncomingMessage, shown: { token: string | null; hasGatewayKey: boolean }) =>
+      verdictOn(judge(request, { path: "/v1", ...shown })),
+  }
+  const gateway = createGateway({
+    ...{ clock, basePath: config.basePath, routing, fleet, breakers, access },
+  })
+  const http = await createHttp({ config, uiFolder, log, sockets, gateway, judge })
   const live = [hosts.routes, fleet.routes, logs.routes]
   const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
@@ -154,9 +171,11 @@ export async function createApp({
       ingest.start()
       activity.start()
       telemetry.start()
+      gateway.start()
     },
     async stop() {
       sockets.stop()
+      await gateway.stop()
       await http.close()
       commands.stop()
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
@@ -165,6 +184,16 @@ export async function createApp({
       await patientSql.end({ timeout: 5 })
     },
   }
+}
+
+/** Longer than clients and proxies keep theirs: who closes first should be who opened. */
+const KEEP_ALIVE_MS = 72_000
+
+/** The registry's status and words for what access says, for whoever does not answer in the hub's own shape. */
+function verdictOn(verdict: ReturnType<Judge>) {
+  if (verdict.ok) return { ok: true as const }
+  const { status, code, message } = new BooError(verdict.code, verdict.details)
+  return { ok: false as const, status, code, message }
 }
 
 function streamFigures(ingest: Ingest) {
@@ -180,14 +209,27 @@ async function createHttp({
   config,
   uiFolder,
   log,
-}: Required<Pick<AppOptions, "config" | "uiFolder" | "log">> & { sockets: Sockets }) {
+  gateway,
+  judge,
+}: Required<Pick<AppOptions, "config" | "uiFolder" | "log">> & {
+  sockets: Sockets
+  gateway: Gateway
+  judge: Judge
+}) {
   const { basePath } = config
   const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
-  const http = Fastify({ loggerInstance, logController: new LogController({ disableRequestLogging: true }) })
+  const http = Fastify({
+    ...{ loggerInstance, logController: new LogController({ disableRequestLogging: true }) },
+    // The data plane sees requests first and as they come: a framework's way to a handler costs as much as all it does.
+    serverFactory: (handler) =>
+      createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+        if (!gateway.takes(request, response)) handler(request, response)
+      }),
+  })
   installHttpRules(http)
   // Before access: an upgrade that is refused would leave its connection open otherwise.
   await sockets.install(http, basePath === "/" ? "" : basePath)
-  installAccess(http, { ...config, listenHost: config.listen.host })
+  installAccess(http, { basePath, judge })
   await http.register(compress, { threshold: 2048, encodings: ["br", "gzip"] })
   await installOpenApi(http, { version: VERSION, path: `${basePath === "/" ? "" : basePath}/api/docs` })
   await installStatic(http, {

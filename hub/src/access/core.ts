@@ -13,6 +13,8 @@ export interface Asking {
   /** From `Authorization: Bearer` or from the protocols of a WebSocket. */
   readonly tokenGiven: boolean
   readonly tokenIsRight: boolean
+  /** A gateway key that is valid was given: who has one needs no token, and may use the gateway only. */
+  readonly hasGatewayKey?: boolean
   readonly remoteUser: string | null
   readonly remoteGroups: string | null
   readonly remoteAddress: string
@@ -65,6 +67,7 @@ export function judge(asking: Asking, rules: AccessRules): Verdict {
 }
 
 function whoActs(asking: Asking, rules: AccessRules): Verdict {
+  if (asking.hasGatewayKey === true) return yes({ kind: "anyone" })
   if (asking.tokenGiven && rules.hasToken) {
     return asking.tokenIsRight ? yes({ kind: "administrator" }) : no("UNAUTHORIZED", {})
   }

@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from "node:crypto"
+import type { IncomingMessage } from "node:http"
 import { BlockList, isIP } from "node:net"
 import { hostname } from "node:os"
 import type { FastifyInstance, FastifyRequest } from "fastify"
 import { BooError } from "@boocontrol/shared/errors"
 import { tokenOfProtocols } from "../platform/socket-token.ts"
 import { judge } from "./core.ts"
-import type { Actor, Asking } from "./core.ts"
+import type { Actor, Asking, Verdict } from "./core.ts"
 import { setSecurityHeaders } from "./headers.ts"
 
 export type { Actor } from "./core.ts"
@@ -19,14 +20,21 @@ declare module "fastify" {
 
 export interface AccessOptions {
   listenHost: string
-  /** `/` or `/control`. */
-  basePath: string
   adminToken: string | null
   trustedProxies: readonly string[]
 }
 
-/** Judges every request, WebSocket upgrades included, before anything else sees it. */
-export function installAccess(app: FastifyInstance, options: AccessOptions): void {
+export interface Shown {
+  /** Of the route that matched, below the base path. */
+  path: string
+  token: string | null
+  hasGatewayKey?: boolean
+}
+
+/** Judges a request by its connection and headers, and by what it shows of itself. */
+export type Judge = (request: IncomingMessage, shown: Shown) => Verdict
+
+export function createJudge(options: AccessOptions): Judge {
   const proxies = rangesOf(options.trustedProxies)
   const tokenDigest = options.adminToken === null ? null : digestOf(options.adminToken)
   const rules = {
@@ -35,15 +43,10 @@ export function installAccess(app: FastifyInstance, options: AccessOptions): voi
     hasToken: tokenDigest !== null,
     hasProxies: options.trustedProxies.length > 0,
   }
-
-  const askingOf = (request: FastifyRequest): Asking => {
-    const { headers, raw } = request
-    const token = tokenOf(request)
-    const remoteAddress = plainAddress(raw.socket.remoteAddress)
-    return {
-      method: request.method,
-      // The route that matched, not the text that was sent: %61pi is api too.
-      path: pathBelow(options.basePath, request.routeOptions.url ?? request.url),
+  return ({ method = "GET", headers, socket }, { path, token, hasGatewayKey = false }) => {
+    const remoteAddress = plainAddress(socket.remoteAddress)
+    const asking: Asking = {
+      ...{ method, path, hasGatewayKey },
       host: headers.host ?? null,
       forwardedHost: oneOf(headers["x-forwarded-host"]),
       origin: headers.origin ?? null,
@@ -54,14 +57,28 @@ export function installAccess(app: FastifyInstance, options: AccessOptions): voi
       remoteUser: oneOf(headers["remote-user"]),
       remoteGroups: oneOf(headers["remote-groups"]),
       remoteAddress,
-      localAddress: plainAddress(raw.socket.localAddress),
-      fromTrustedProxy: isIP(remoteAddress) !== 0 && proxies.check(remoteAddress, familyOf(remoteAddress)),
+      localAddress: plainAddress(socket.localAddress),
+      fromTrustedProxy:
+        rules.hasProxies &&
+        isIP(remoteAddress) !== 0 &&
+        proxies.check(remoteAddress, familyOf(remoteAddress)),
     }
+    return judge(asking, rules)
   }
+}
 
+/** Judges every request, WebSocket upgrades included, before anything else sees it. */
+export function installAccess(
+  app: FastifyInstance,
+  { basePath, judge }: { basePath: string; judge: Judge },
+): void {
   app.decorateRequest("actor", null)
   app.addHook("onRequest", async (request, reply) => {
-    const verdict = judge(askingOf(request), rules)
+    const verdict = judge(request.raw, {
+      // The route that matched, not the text that was sent: %61pi is api too.
+      path: pathBelow(basePath, request.routeOptions.url ?? request.url),
+      token: tokenOf(request),
+    })
     if (!verdict.ok) {
       // The connection of a refused upgrade is of no further use: whoever keeps connections must not keep this one.
       if (request.headers.upgrade !== undefined) reply.header("connection", "close")

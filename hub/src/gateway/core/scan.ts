@@ -129,7 +129,7 @@ function stringAt(body: Buffer, { from, to }: Span): string | null | undefined {
   if (body[from] !== QUOTE) return null
   const text = body.toString("utf8", from + 1, to - 1)
   // Escapes, and what a parser would refuse in a string, are for the parser.
-  if (!/[\\\u0000-\u001f\ufffd]/.test(text)) return text
+  if (isPlain(body, from + 1, to - 1) && !text.includes("\ufffd")) return text
   try {
     const parsed: unknown = JSON.parse(body.toString("utf8", from, to))
     return typeof parsed === "string" ? parsed : undefined
@@ -138,18 +138,21 @@ function stringAt(body: Buffer, { from, to }: Span): string | null | undefined {
   }
 }
 
+function isPlain(body: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = body[at] ?? 0
+    if (byte === BACKSLASH || byte < SPACE) return false
+  }
+  return true
+}
+
 /** The key where it may be one of ours, null where it cannot, undefined where it is no string. */
 function keyAt(body: Buffer, from: number, to: number): string | null | undefined {
   const length = to - from - 2
-  let plain = true
-  for (let at = from + 1; at < to - 1; at++) {
-    if (body[at] === BACKSLASH) {
-      plain = false
-      break
-    }
-  }
   // An escape takes up to six bytes for one character.
-  if (length > (plain ? LONGEST_KEY : LONGEST_KEY * 6)) return null
+  if (length > LONGEST_KEY * 6) return null
+  const plain = isPlain(body, from + 1, to - 1)
+  if (plain && length > LONGEST_KEY) return null
   const key = plain ? body.toString("latin1", from + 1, to - 1) : stringAt(body, { from, to })
   if (key === undefined || key === null) return undefined
   return KEYS.has(key) ? key : null

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto"
+import type { IncomingMessage } from "node:http"
+import type { EndpointKind } from "@boocontrol/shared/gateway"
+
+import type { ReadBody } from "./body.ts"
+import type { RouteAsk } from "./ports.ts"
+
+/** Enough of a prompt to tell one conversation from another, and the same for all its turns. */
+const PREFIX_BYTES = 1024
+const SESSION_HEADERS = ["x-session-id", "x-litellm-session-id", "session_id", "x-conversation-id"]
+const SECRETS = new Set(["authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"])
+
+// As they stand in JSON outside of strings: inside of one each quote would be preceded by a backslash.
+const IMAGE_MARKS = ['"image_url"', '"input_image"', '"image"'].map((mark) => Buffer.from(mark))
+
+export interface AskFacts {
+  readonly requestId: string
+  readonly endpoint: EndpointKind
+  readonly source: string
+  readonly keyLabel: string | null
+  readonly request: IncomingMessage
+  readonly body: ReadBody
+}
+
+/** A request in the words of whoever decides. What costs a look at body or headers is looked at when it is asked for. */
+export class Ask implements RouteAsk {
+  readonly requestId: string
+  readonly endpoint: EndpointKind
+  readonly source: string
+  readonly keyLabel: string | null
+  readonly model: string
+  readonly stream: boolean
+  readonly maxTokens: number | null
+  readonly hasTools: boolean
+  readonly promptBytes: number | null
+  readonly #request: IncomingMessage
+  readonly #body: ReadBody
+  #headers: ReadonlyMap<string, string> | null = null
+
+  constructor({ requestId, endpoint, source, keyLabel, request, body }: AskFacts) {
+    this.requestId = requestId
+    this.endpoint = endpoint
+    this.source = source
+    this.keyLabel = keyLabel
+    this.model = body.model
+    this.stream = body.scanned?.stream ?? false
+    this.maxTokens = body.scanned?.maxTokens ?? null
+    this.hasTools = body.scanned?.hasTools ?? false
+    this.promptBytes = body.bytes
+    this.#request = request
+    this.#body = body
+  }
+
+  get hasImages(): boolean {
+    return this.#body.scanned !== null && IMAGE_MARKS.some((mark) => this.#body.head.includes(mark))
+  }
+
+  get lease(): RouteAsk["lease"] {
+    return leaseOf(this.#request.headers["x-boo-lease"])
+  }
+
+  get session(): string | null {
+    for (const name of SESSION_HEADERS) {
+      const value = this.#request.headers[name]
+      if (typeof value === "string" && value !== "") return value.slice(0, 200)
+    }
+    return null
+  }
+
+  get prefix(): string | null {
+    const at = this.#body.scanned?.promptAt ?? null
+    if (at === null) return null
+    return createHash("sha1")
+      .update(this.#body.head.subarray(at, at + PREFIX_BYTES))
+      .digest("base64url")
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    this.#headers ??= plainHeaders(this.#request)
+    return this.#headers
+  }
+}
+
+/** `<id>[;<token>]`; what is neither names no lease. */
+export function leaseOf(header: string | string[] | undefined): RouteAsk["lease"] {
+  const match = /^\s*([0-9a-zA-Z-]{1,64})\s*(?:;\s*(\d{1,15}))?\s*$/.exec(String(header ?? ""))
+  if (!match?.[1]) return null
+  return { id: match[1], token: match[2] === undefined ? null : Number(match[2]) }
+}
+
+function plainHeaders({ headers }: IncomingMessage): ReadonlyMap<string, string> {
+  const plain = new Map<string, string>()
+  for (const [name, value] of Object.entries(headers)) {
+    const first = Array.isArray(value) ? value[0] : value
+    if (first !== undefined && !SECRETS.has(name)) plain.set(name, first)
+  }
+  return plain
+}

@@ -1,0 +1,58 @@
+import type { AttemptFailure } from "../ports.ts"
+import type { FailureKind } from "./breaker.ts"
+
+/** Answers that say "not here, not now": another host may do better. Everything else is the client's own. */
+const ELSEWHERE = new Set([401, 403, 404, 408, 429, 500, 502, 503, 504])
+
+/** A frontier target's 401 is a wrong key of ours, its 404 a model it does not have: both worth another candidate. */
+export function goesElsewhere(status: number): boolean {
+  return ELSEWHERE.has(status)
+}
+
+/**
+ * What a failure says of the host; null where it says nothing. A 404 is a name this host does not know, a 500 may be the
+ * fault of the request, which is known only when another host has answered the same one.
+ */
+export function verdictOn({ kind, status }: Pick<AttemptFailure, "kind" | "status">): FailureKind | null {
+  switch (kind) {
+    case "refused":
+    case "unreachable":
+      return "refused"
+    case "reset":
+      return "reset"
+    case "timeout":
+    case "stalled":
+      return "stalled"
+    case "broken_stream":
+      return "broken_stream"
+    case "loading_failed":
+      return "server_error"
+    case "status":
+      if (status === 404 || status === 408) return null
+      return status === 429 ? "busy" : "server_error"
+    default:
+      return null
+  }
+}
+
+/** Whether it may be the request itself that no host can answer. */
+export function mayBeTheRequest({ kind, status }: Pick<AttemptFailure, "kind" | "status">): boolean {
+  return kind === "loading_failed" || (kind === "status" && status === 500)
+}
+
+const REFUSED = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL"])
+const UNREACHABLE = new Set([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "EHOSTDOWN",
+])
+
+/** By code, never by the words of the message. */
+export function kindOfError(error: Error, afterFirstByte: boolean): AttemptFailure["kind"] {
+  const code = "code" in error ? String(error.code) : ""
+  if (REFUSED.has(code)) return "refused"
+  if (UNREACHABLE.has(code)) return "unreachable"
+  return afterFirstByte ? "broken_stream" : "reset"
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Clock } from "../platform/clock.ts"
+import { Answer } from "./answer.ts"
+import { Ask } from "./ask.ts"
+import { createBodyDesk, isProblem } from "./body.ts"
+import type { FedBreakers } from "./breakers.ts"
+import { endpointOf } from "./core/endpoints.ts"
+import type { Endpoint } from "./core/endpoints.ts"
+import { problems } from "./core/errors.ts"
+import { createDoor } from "./door.ts"
+import type { AccessPort } from "./door.ts"
+import { Exchange } from "./exchange.ts"
+import type { ExchangeEnd } from "./exchange.ts"
+import { createListing } from "./listing.ts"
+import { createPools } from "./pools.ts"
+import type { FleetPort, RoutingPort } from "./ports.ts"
+
+export { createBreakers } from "./breakers.ts"
+export type { Breakers, FedBreakers } from "./breakers.ts"
+export { createPlanner } from "./planner.ts"
+export type { ExchangeEnd } from "./exchange.ts"
+
+export interface GatewayOptions {
+  clock: Clock
+  /** `/` or `/control`. */
+  basePath: string
+  routing: RoutingPort
+  fleet: FleetPort
+  breakers: FedBreakers
+  access: AccessPort
+  /** Told of every request, once, when it is over. Must not wait. */
+  ended?: (end: ExchangeEnd) => void
+}
+
+export interface Gateway {
+  /** Takes the request if it is the gateway's: then nobody else may touch it. */
+  takes(request: IncomingMessage, response: ServerResponse): boolean
+  start(): void
+  stop(): Promise<void>
+}
+
+const TICK_MS = 100
+const LINGER_MS = 3_000
+
+/** The data plane: requests come in raw, go to whom `routing` names, and answers go back byte for byte. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { clock, routing, breakers, ended } = options
+  const now = (): number => clock.now()
+  const base = options.basePath === "/" ? "" : options.basePath
+  const pools = createPools()
+  const bodies = createBodyDesk(now)
+  const door = createDoor(options.access)
+  const listing = createListing({ fleet: options.fleet, routing, now })
+  const running = new Set<Exchange>()
+  let endTicks: (() => void) | null = null
+
+  /**
+   * What still comes of a body that nobody wants is let fall, so that the client gets to read the answer; who goes on
+   * sending is cut off.
+   */
+  const turnAway = (request: IncomingMessage, answer: () => void): void => {
+    answer()
+    if (request.complete) return
+    request.on("error", () => undefined)
+    request.resume()
+    const cancel = clock.setTimeout(() => request.destroy(), LINGER_MS)
+    request.once("close", cancel)
+  }
+
+  const forward = (
+    endpoint: Extract<Endpoint, { does: "forward" }>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void => {
+    const startedMs = now()
+    const { kind, api, path: target } = endpoint
+    const requestId = randomUUID()
+    const answer = new Answer({ response, api, kind, requestId })
+    const entry = door.enter(request)
+    if (isProblem(entry)) return turnAway(request, () => answer.refuse(entry))
+    let exchange: Exchange | null = null
+    const reader = bodies.read(request, target, (body) => {
+      if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
+      const ask = new Ask({ requestId, endpoint: kind, ...entry, request, body })
+      const begun = new Exchange(
+        {
+          ...{ routing, pools, breakers, now },
+          ended(end) {
+            running.delete(begun)
+            ended?.(end)
+          },
+        },
+        { request, answer, ask, body, kind, target, startedMs },
+      )
+      exchange = begun
+      running.add(begun)
+      begun.start()
+    })
+    response.on("close", () => {
+      if (response.writableFinished) return
+      exchange?.left()
+      void reader
+    })
+  }
+
+  const serve = (endpoint: Endpoint, request: IncomingMessage, response: ServerResponse): void => {
+    if (endpoint.does === "forward") return forward(endpoint, request, response)
+    const answer = new Answer({ response, api: endpoint.api, kind: "other", requestId: randomUUID() })
+    const entry = door.enter(request)
+    request.resume()
+    if (isProblem(entry)) return answer.refuse(entry)
+    if (endpoint.does === "refuse") {
+      return answer.refuse(
+        problems.notServed(request.method ?? "", endpoint.path.split("?", 1)[0] ?? "", endpoint.allowed),
+      )
+    }
+    const reply = endpoint.does === "models" ? listing.models(entry.mayUse) : listing.props(endpoint.model)
+    if (isProblem(reply)) return answer.refuse(reply)
+    const body = Buffer.from(JSON.stringify(reply))
+    answer.begin(200, ["content-type", "application/json", "content-length", String(body.length)], false)
+    answer.end(request.method === "HEAD" ? undefined : body)
+  }
+
+  return {
+    takes(request, response) {
+      const url = request.url ?? ""
+      if (base !== "" && !url.startsWith(`${base}/`)) return false
+      const endpoint = endpointOf(request.method ?? "GET", base === "" ? url : url.slice(base.length))
+      if (endpoint === null) return false
+      serve(endpoint, request, response)
+      return true
+    },
+    start() {
+      endTicks ??= clock.every(TICK_MS, () => {
+        const nowMs = now()
+        bodies.tick(nowMs)
+        for (const exchange of running) exchange.tick(nowMs)
+      })
+    },
+    async stop() {
+      endTicks?.()
+      endTicks = null
+      for (const exchange of running) exchange.left()
+      await pools.close()
+    },
+  }
+}

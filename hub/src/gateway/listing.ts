@@ -1,0 +1,38 @@
+import type { GatewayModels } from "@boocontrol/shared/gateway"
+import { modelList, propsOf } from "./core/models.ts"
+import { problems } from "./core/errors.ts"
+import type { GatewayProblem } from "./core/errors.ts"
+import type { FleetPort, RoutingPort } from "./ports.ts"
+
+export interface ListingOptions {
+  readonly fleet: FleetPort
+  readonly routing: Pick<RoutingPort, "virtualModels" | "preview">
+  now(): number
+}
+
+/** `GET /v1/models` and `props`, from what the sidecars have said: no host is asked, so nothing is loaded. */
+export function createListing({ fleet, routing, now }: ListingOptions) {
+  return {
+    models: (mayUse: ((model: string) => boolean) | null): GatewayModels =>
+      modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse }),
+    props(model: string): object | GatewayProblem {
+      if (model === "") return problems.noModel()
+      const [place] = routing.preview(model)
+      const virtual = routing.virtualModels().find(({ id }) => id === model)
+      const host = place && fleet.hosts().find(({ provider_id }) => provider_id === place.host)
+      const known = place && host?.models.find(({ id }) => id === place.model)
+      if (place === undefined && virtual === undefined) {
+        return {
+          ...{ status: 404, type: "invalid_request_error", code: "no_model", candidates: [] },
+          message: `No host has a model ${JSON.stringify(model)} now: GET /v1/models lists what there is`,
+        }
+      }
+      return propsOf({
+        model: place?.model ?? model,
+        host: place?.host ?? null,
+        known: known ?? null,
+        virtual: virtual ?? null,
+      })
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import { Readable } from "node:stream"
+import type { ReadBody } from "./body.ts"
+
+export interface UpstreamBody {
+  readonly body: Buffer | Readable | null
+  /** To be said in a header, where the connection cannot know it. */
+  readonly length: number | null
+}
+
+/** The body with the name the host knows. `spent`: the part that cannot be sent a second time has begun to flow. */
+export function upstreamBody(body: ReadBody, model: string, spent: () => void): UpstreamBody {
+  const head = body.named(model)
+  const { rest } = body
+  if (rest === null) return { body: head.length === 0 ? null : head, length: null }
+  async function* all(): AsyncGenerator<Buffer> {
+    yield head
+    spent()
+    if (rest !== null) for await (const chunk of rest) yield chunk as Buffer
+  }
+  const length = body.bytes === null ? null : body.bytes - body.head.length + head.length
+  return { body: Readable.from(all(), { objectMode: false, highWaterMark: 256 * 1024 }), length }
+}
+
+/** Where the model stands in the query, it is named there. */
+export function upstreamPath(target: string, from: string, to: string): string {
+  const mark = target.indexOf("?")
+  if (mark === -1 || from === to) return target
+  const query = new URLSearchParams(target.slice(mark + 1))
+  if (query.get("model") === null) return target
+  query.set("model", to)
+  return `${target.slice(0, mark)}?${query.toString()}`
+}
