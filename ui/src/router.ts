@@ -36,6 +36,13 @@ export function createAppRouter(base: string): Router {
         meta: { title: "Host" },
       },
       {
+        path: "/timeline/:id?",
+        name: "timeline",
+        component: () => import("./timeline/TimelinePage.vue"),
+        props: true,
+        meta: { title: "Timeline" },
+      },
+      {
         path: "/storage",
         name: "storage",
         component: () => import("./retention/StoragePage.vue"),

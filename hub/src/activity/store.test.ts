@@ -238,3 +238,21 @@ it("announces a large batch in messages that fit", async () => {
   expect(Math.max(...announced.map((one) => JSON.stringify(one).length))).toBeLessThan(512 * 1024)
   expect(announcedRows().map((row) => row.swap_entry_id)).toEqual(Array.from({ length: 200 }, (_, n) => n))
 })
+
+it("gives out what ran within a range, tokens that are unknown as null, and leaves out what has no duration", async () => {
+  await store(
+    activityMessage([
+      observed({ swap_entry_id: 1 }),
+      observed({ swap_entry_id: 2, prompt_tokens: null, output_tokens: null }),
+      observed({ swap_entry_id: 3, duration_ms: null }),
+      observed({ swap_entry_id: 60 }),
+    ]),
+  )
+  const startMs = Date.parse(observed({ swap_entry_id: 0 }).ts)
+  const ran = await activity.ran(HostId.parse("gpu-1"), { fromMs: startMs, toMs: startMs + 30_000 })
+  const one = { model: "qwen3-8b-q4_k_m", durationMs: 812.5 }
+  expect(ran.toSorted((a, b) => a.endMs - b.endMs)).toEqual([
+    { ...one, endMs: startMs + 1_000, promptTokens: 120, outputTokens: 64 },
+    { ...one, endMs: startMs + 2_000, promptTokens: null, outputTokens: null },
+  ])
+})

@@ -10,5 +10,6 @@ export interface PageEntry {
 export const PAGES: readonly PageEntry[] = [
   { name: "fleet", title: "Fleet", icon: "fleet" },
   { name: "activity", title: "Activity", icon: "activity" },
+  { name: "timeline", title: "Timeline", icon: "timeline" },
   { name: "storage", title: "Storage", icon: "storage" },
 ]

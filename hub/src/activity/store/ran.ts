@@ -19,18 +19,21 @@ export interface RanRequest {
   outputTokens: number | null
 }
 
-/** The requests of a host that ended within a range and whose duration is known: one row of columns, not a row each. */
+/**
+ * The requests of a host that ended within a range and whose duration is known: one row of columns, not a row each. As
+ * JSON, since the library reads a null in an array of numbers as NaN.
+ */
 export async function ranRequests(
   sql: Sql,
   host: HostId,
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<RanRequest[]> {
   const [row] = await sql`
-    select coalesce(array_agg(model), '{}') as models,
-      coalesce(array_agg((extract(epoch from ts) * 1000)::float8), '{}') as ended,
-      coalesce(array_agg(duration_ms::float8), '{}') as durations,
-      coalesce(array_agg(prompt_tokens::float8), '{}') as prompt,
-      coalesce(array_agg(output_tokens::float8), '{}') as output
+    select coalesce(json_agg(model), '[]') as models,
+      coalesce(json_agg((extract(epoch from ts) * 1000)::float8), '[]') as ended,
+      coalesce(json_agg(duration_ms), '[]') as durations,
+      coalesce(json_agg(prompt_tokens), '[]') as prompt,
+      coalesce(json_agg(output_tokens), '[]') as output
     from control_requests
     where provider_id = ${host} and ts >= ${instantOf(fromMs)} and ts < ${instantOf(toMs)}
       and duration_ms is not null`
