@@ -11,7 +11,8 @@ import type { Sql } from "../platform/postgres.ts"
 import { createActivity } from "./index.ts"
 import type { Activity } from "./index.ts"
 import { activityMessage, observed } from "./samples-for-tests.ts"
-import { requestStats, sumUpHours } from "./store/stats.ts"
+import { requestStats } from "./store/stats.ts"
+import { sumUpDays, sumUpHours } from "./store/sums.ts"
 import type { StatsWanted } from "./store/stats.ts"
 
 const HOUR = 3_600_000
@@ -30,7 +31,8 @@ beforeAll(async () => {
 })
 afterAll(() => sql.end())
 beforeEach(async () => {
-  await sql`truncate control_requests, control_request_stats, control_dirty_request_hours`
+  await sql`truncate control_requests, control_request_stats, control_request_days,
+    control_dirty_request_hours, control_dirty_request_days`
 })
 
 const row = (atMs: number, given: Partial<ObservedRequest> = {}) =>
@@ -39,7 +41,7 @@ const store = (host: string, ...rows: ObservedRequest[]) =>
   activity.storeBatch([activityMessage(rows, [], host)], { redelivered: false })
 
 async function sumUpAll(nowMs = NOON): Promise<void> {
-  while ((await sumUpHours(sql, nowMs)) > 0);
+  for (const sumUp of [sumUpHours, sumUpDays]) while ((await sumUp(sql, nowMs)) > 0);
 }
 
 const sums = async () =>
@@ -87,7 +89,8 @@ it("says the same as the rows, in any range, whatever is summed up already and w
   const requests = fc.array(someRequest, { maxLength: 25 })
   await fc.assert(
     fc.asyncProperty(requests, requests, range, async (early, late, [endsAgo, minutes]) => {
-      await sql`truncate control_requests, control_request_stats, control_dirty_request_hours`
+      await sql`truncate control_requests, control_request_stats, control_request_days,
+    control_dirty_request_hours, control_dirty_request_days`
       const asked = wanted(NOON - (endsAgo + minutes) * 60_000, NOON - endsAgo * 60_000)
       for (const batch of [early, late]) {
         for (const { host, minutesAgo, ...given } of batch)
@@ -99,6 +102,63 @@ it("says the same as the rows, in any range, whatever is summed up already and w
     }),
     { numRuns: 25 },
   )
+})
+
+it("says the same as the rows over days, whatever of them is added up and whatever comes after", async () => {
+  const inDays = fc.record({
+    host: fc.constantFrom("gpu-1", "gpu-2"),
+    minutesAgo: fc.integer({ min: 0, max: 5 * 24 * 60 }),
+    model: fc.constantFrom("a", "b"),
+    status_code: fc.constantFrom(200, 404, null),
+    gen_tps: fc.option(fc.double({ min: 0, max: 300, noNaN: true }), { nil: null }),
+  })
+  const requests = fc.array(inDays, { maxLength: 25 })
+  const minutes = fc.integer({ min: 1, max: 5 * 24 * 60 })
+  await fc.assert(
+    fc.asyncProperty(requests, requests, minutes, minutes, async (early, late, endsAgo, long) => {
+      await sql`truncate control_requests, control_request_stats, control_request_days,
+        control_dirty_request_hours, control_dirty_request_days`
+      const asked = wanted(NOON - (endsAgo + long) * 60_000, NOON - endsAgo * 60_000)
+      for (const batch of [early, late]) {
+        for (const { host, minutesAgo, ...given } of batch)
+          await store(host, row(NOON - minutesAgo * 60_000, given))
+        expect(await requestStats(sql, asked)).toEqual(await counted(asked))
+        await sumUpHours(sql, NOON)
+        expect(await requestStats(sql, asked)).toEqual(await counted(asked))
+        await sumUpAll()
+        expect(await requestStats(sql, asked)).toEqual(await counted(asked))
+      }
+    }),
+    { numRuns: 15 },
+  )
+})
+
+it("adds up a day when it is over, reads it instead of its hours, and gives the same bytes when it does so again", async () => {
+  const days = async () =>
+    (await sql`select s::text as text from control_request_days s order by 1`).map((one) =>
+      String(one["text"]),
+    )
+  const DAY = 24 * HOUR
+  await store(
+    "gpu-1",
+    row(NOON - 2 * DAY, { gen_tps: 0.1 }),
+    row(NOON - 2 * DAY - HOUR, { gen_tps: 0.2 }),
+    row(NOON - 2 * HOUR),
+  )
+  await sumUpAll()
+  const before = await days()
+  expect(before).toHaveLength(1)
+  expect(await sql`select day from control_dirty_request_days`).toEqual([
+    { day: instantOf(NOON - 12 * HOUR) },
+  ])
+  await sql`insert into control_dirty_request_days select day, provider_id from control_request_days`
+  await sumUpAll()
+  expect(await days()).toEqual(before)
+  const asked = wanted(NOON - 3 * DAY, NOON - DAY)
+  const figures = await requestStats(sql, asked)
+  expect(figures[0]?.requests).toBe(2)
+  await sql`delete from control_request_stats`
+  expect(await requestStats(sql, asked)).toEqual(figures)
 })
 
 it.each(["ok", "error", "502", "200"])(

@@ -39,6 +39,7 @@ export const REQUESTS = "control_requests"
 export const SAMPLES = "control_perf_samples"
 export const SAMPLES_PACKED = "control_perf_samples_packed"
 export const REQUEST_STATS = "control_request_stats"
+export const REQUEST_DAYS = "control_request_days"
 
 /** Every table that is kept by partitions, raw ones first. */
 export function keptTables(tiers: readonly Tier[], retain: RetainSettings): KeptTable[] {
@@ -83,9 +84,13 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
       SAMPLES_PACKED,
     ),
     ...rollups,
+    // Hours and days of requests are kept as long as hours of samples.
     {
-      // Hours of requests are kept as long as hours of samples.
       ...{ table: REQUEST_STATS, column: "hour", period: "month", keptDays: daysOf("1h", retain) },
+      cover: null,
+    },
+    {
+      ...{ table: REQUEST_DAYS, column: "day", period: "year", keptDays: daysOf("1h", retain) },
       cover: null,
     },
   ]

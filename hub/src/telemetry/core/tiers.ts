@@ -74,7 +74,7 @@ const LONGEST_MS: Readonly<Record<PerfTier, number>> = {
   raw: 12 * MINUTE_MS,
   "10s": 2 * 60 * MINUTE_MS,
   "1m": 12 * 60 * MINUTE_MS,
-  "5m": 7 * 24 * 60 * MINUTE_MS,
+  "5m": 3 * 24 * 60 * MINUTE_MS,
   "1h": Number.POSITIVE_INFINITY,
 }
 const DAY_MS = 24 * 3_600_000

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
@@ -66,9 +67,18 @@ export async function packHour(
       for (const row of some) packer.add(documentOf(row))
       rows += some.length
     }
-    await replace(tx, tier, { provider_id, hour, chunk: packer.done(), rows })
+    await replace(tx, tier, { provider_id, hour, chunk: await inTurns(packer.packing()), rows })
     return "packed"
   })
+}
+
+/** A column of an hour takes milliseconds, and there are dozens: what else the hub has to do comes between them. */
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await setImmediate()
+  }
 }
 
 interface Asked {

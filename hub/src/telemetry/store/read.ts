@@ -8,7 +8,8 @@ import type { Sql } from "../../platform/postgres.ts"
 import { bucketOfSample } from "../core/aggregate.ts"
 import type { Bucket, StoredSample } from "../core/aggregate.ts"
 import { EVERY_MS } from "../core/coverage.ts"
-import { ChunkHead, unpackChunk } from "../core/packing/chunk.ts"
+import { unpackChunk } from "../core/packing/chunk.ts"
+import type { ChunkHead } from "../core/packing/chunk.ts"
 import { HOUR_MS, packedTier } from "../core/packing/tables.ts"
 import type { Reading } from "../core/series.ts"
 import { ROLLUPS, widthOf } from "../core/tiers.ts"
@@ -37,7 +38,7 @@ const BucketRow = z.object({
   gpu_agg: asStored<Bucket["gpu_agg"]>(),
   sys_agg: asStored<Bucket["sys_agg"]>(),
 })
-const PackedRow = z.object({ head: ChunkHead, body: z.instanceof(Uint8Array) })
+const PackedRow = z.object({ head: asStored<ChunkHead>(), body: z.instanceof(Uint8Array) })
 
 /** What is stored of a host in a range, oldest first. */
 export async function readReadings(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {

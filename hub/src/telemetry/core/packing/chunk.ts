@@ -27,7 +27,7 @@ interface Shape {
 }
 
 /** Takes documents one by one, so that a host's hour need not be in memory as a whole, nor be packed in one go. */
-export function chunkPacker(): { add(doc: Json): void; done(): Chunk } {
+export function chunkPacker(): { add(doc: Json): void; packing(): Generator<void, Chunk> } {
   const shapes = new Map<string, Shape>()
   return {
     add(doc) {
@@ -40,12 +40,11 @@ export function chunkPacker(): { add(doc: Json): void; done(): Chunk } {
       shape.n++
       for (let n = 0; n < leaves.length; n++) shape.columns[n]?.push(leaves[n] ?? null)
     },
-    done() {
+    // Column by column: who has other things to do goes on with the next one later.
+    *packing() {
       const bodies: Uint8Array[] = []
-      const head: ChunkHead = {
-        v: 1,
-        shapes: [...shapes.values()].map((shape) => packShape(shape, bodies)),
-      }
+      const head: ChunkHead = { v: 1, shapes: [] }
+      for (const shape of shapes.values()) head.shapes.push(yield* packShape(shape, bodies))
       return { head, body: Buffer.concat(bodies) }
     },
   }
@@ -54,7 +53,11 @@ export function chunkPacker(): { add(doc: Json): void; done(): Chunk } {
 export function packChunk(docs: readonly Json[]): Chunk {
   const packer = chunkPacker()
   for (const doc of docs) packer.add(doc)
-  return packer.done()
+  const packing = packer.packing()
+  for (;;) {
+    const step = packing.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** Text with a break at every scalar. */
@@ -82,21 +85,25 @@ function write(value: Json, parts: string[], leaves: Scalar[]): void {
 }
 
 /** What is the same in all documents goes into the text. */
-function packShape({ n: count, parts, columns }: Shape, bodies: Uint8Array[]): ChunkHead["shapes"][number] {
+function* packShape(
+  { n, parts, columns }: Shape,
+  bodies: Uint8Array[],
+): Generator<void, ChunkHead["shapes"][number]> {
   const [firstPart = ""] = parts
-  const packed = { n: count, parts: [firstPart], columns: [] as Column[] }
-  columns.forEach((values, n) => {
+  const packed = { n, parts: [firstPart], columns: [] as Column[] }
+  for (const [place, values] of columns.entries()) {
     const [first = null] = values
-    const after = parts[n + 1] ?? ""
+    const after = parts[place + 1] ?? ""
     if (values.every((value) => value === first)) {
       packed.parts[packed.parts.length - 1] += JSON.stringify(first) + after
-      return
+      continue
     }
     const { column, bytes } = packColumn(values)
     bodies.push(bytes)
     packed.columns.push(column)
     packed.parts.push(after)
-  })
+    yield
+  }
   return packed
 }
 
@@ -106,28 +113,68 @@ export interface Wanted {
   keep(value: number): boolean
 }
 
-/** The documents again, as text. Of a shape whose documents do not differ in what they begin with, all of them. */
-export function unpackTexts({ head, body }: Chunk, wanted?: Wanted): string[] {
+/**
+ * The documents again. Of a shape whose documents do not differ in what they begin with, all of them. Made from the
+ * shape rather than from text: a chart of days is some hundred thousand numbers.
+ */
+export function unpackChunk({ head, body }: Chunk, wanted?: Wanted): Json[] {
   let offset = 0
-  return head.shapes.flatMap(({ n, parts, columns }) => {
+  const docs: Json[] = []
+  for (const { n, parts, columns } of head.shapes) {
     const values = columns.map((column) => {
       const unpacked = unpackColumn(column, { bytes: body, offset, count: n })
       offset += widthIn(column) * n
       return unpacked
     })
+    const make = makerOf(parts)
     const firsts = wanted && parts[0] === `{${JSON.stringify(wanted.key)}:` ? values[0] : undefined
-    const texts: string[] = []
     for (let doc = 0; doc < n; doc++) {
       if (firsts && wanted?.keep(Number(firsts[doc])) !== true) continue
-      let text = parts[0] ?? ""
-      for (let place = 0; place < values.length; place++)
-        text += JSON.stringify(values[place]?.[doc] ?? null) + (parts[place + 1] ?? "")
-      texts.push(text)
+      docs.push(make(values, doc))
     }
-    return texts
-  })
+  }
+  return docs
 }
 
-export function unpackChunk(chunk: Chunk, wanted?: Wanted): Json[] {
-  return unpackTexts(chunk, wanted).map((text) => JSON.parse(text) as Json)
+type Maker = (values: readonly (readonly Scalar[])[], doc: number) => Json
+
+/** Makes documents of one shape: what differs is found by its place. */
+function makerOf(parts: readonly string[]): Maker {
+  // No number of a document is one of these: they stand for columns in a text that has no other place for them.
+  const mark = markOf(parts)
+  const text = parts.reduce((all, part, place) => `${all}${JSON.stringify(`${mark}${place - 1}`)}${part}`)
+  return makerOfValue(JSON.parse(text) as Json, mark)
+}
+
+/** A text that none of the parts contains. */
+function markOf(parts: readonly string[]): string {
+  let mark = "column "
+  while (parts.some((part) => part.includes(mark))) mark += "-"
+  return mark
+}
+
+function makerOfValue(value: Json, mark: string): Maker {
+  if (typeof value === "string" && value.startsWith(mark)) {
+    const place = Number(value.slice(mark.length))
+    return (values, doc) => values[place]?.[doc] ?? null
+  }
+  if (value === null || typeof value !== "object") return () => value
+  if (Array.isArray(value)) {
+    const makers = value.map((item) => makerOfValue(item, mark))
+    return (values, doc) => makers.map((make) => make(values, doc))
+  }
+  const makers = Object.entries(value).map(([key, item]) => [key, makerOfValue(item, mark)] as const)
+  return (values, doc) => {
+    const made: Record<string, Json> = {}
+    for (const [key, make] of makers) {
+      // Only so is this key one like any other.
+      if (key === "__proto__") Object.defineProperty(made, key, ownValue(make(values, doc)))
+      else made[key] = make(values, doc)
+    }
+    return made
+  }
+}
+
+function ownValue(value: Json): PropertyDescriptor {
+  return { value, enumerable: true, configurable: true, writable: true }
 }
