@@ -15,7 +15,7 @@ import { findProgram } from "../local/src/find-program.ts"
 import { conditions } from "./figures.ts"
 import { emitFleet, publisher } from "./load.ts"
 import type { Publisher } from "./load.ts"
-import { loadNow } from "./processes.ts"
+import { loadNow, treeCpuSeconds } from "./processes.ts"
 import { startStack } from "./stack.ts"
 import type { Stack } from "./stack.ts"
 import { trafficHost } from "./traffic.ts"
@@ -36,6 +36,10 @@ const { values: options } = parseArgs({
     /** Of the backlog. */
     minutes: { type: "string", default: "60" },
     nice: { type: "string", default: "0" },
+    /** `perf` or `activity`: one kind of rows alone. */
+    only: { type: "string" },
+    /** A folder for profiles of the hub's processor. */
+    profile: { type: "string" },
   },
 })
 setPriority(Number(options.nice))
@@ -115,10 +119,27 @@ async function untilStored(nc: NatsConnection, stream: Kind["stream"]): Promise<
   }
 }
 
-interface Rates {
-  copy: number
-  live: number
-  backlog: number
+/** `cpuUs`: microseconds of processor per row. It says more than a rate while the machine does other work. */
+interface Measured {
+  rate: number
+  cpuUs: Record<keyof Pids, number>
+}
+type Rates = Record<"copy" | "live" | "backlog", Measured>
+
+type Pids = ReturnType<Stack["pids"]>
+
+/** What the parts of the stack have used of the processor since, per row, once they have come to rest. */
+function cpuSince(stack: Stack): (rows: number) => Measured["cpuUs"] {
+  const read = () => {
+    const { hub, nats, postgres } = stack.pids()
+    return { hub: treeCpuSeconds(hub), nats: treeCpuSeconds(nats), postgres: treeCpuSeconds(postgres) }
+  }
+  const before = read()
+  return (rows) => {
+    const after = read()
+    const us = (part: keyof Pids): number => ((after[part] - before[part]) * 1e6) / rows
+    return { hub: us("hub"), nats: us("nats"), postgres: us("postgres") }
+  }
 }
 
 async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates> {
@@ -134,10 +155,13 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
     }
     // The path of every day: the hub runs, and what is published is stored as it comes.
     await empty()
+    const liveCpu = cpuSince(stack)
     const liveStartedAt = performance.now()
     await publishAll(publisher(nc), nc, messagesOf(hosts, kind.name, wanted))
     await untilStored(nc, kind.stream)
-    const live = (await count(sql, kind)) / ((performance.now() - liveStartedAt) / 1000)
+    const liveS = (performance.now() - liveStartedAt) / 1000
+    const rows = await count(sql, kind)
+    const live = { rate: rows / liveS, cpuUs: liveCpu(rows) }
     // A backlog: everything is in the stream before the hub comes.
     await stack.stopHub()
     await empty()
@@ -145,17 +169,20 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
     const before = await delivered(nc, kind)
     await stack.startHub()
     let begunAt = performance.now()
+    let backlogCpu = cpuSince(stack)
     while ((await delivered(nc, kind)) === before) {
       begunAt = performance.now()
+      backlogCpu = cpuSince(stack)
       await pause(5)
     }
     await untilStored(nc, kind.stream)
-    const backlog = (await count(sql, kind)) / ((performance.now() - begunAt) / 1000)
+    const backlogS = (performance.now() - begunAt) / 1000
+    const backlog = { rate: rows / backlogS, cpuUs: backlogCpu(rows) }
     await stack.stopHub()
-    const copy = await copyRate(sql, { kind, url: stack.databaseUrl, file: join(folder, kind.name), empty })
+    const copied = await copyRate(sql, { kind, stack, file: join(folder, kind.name), empty })
     await empty()
     await stack.startHub()
-    return { copy, live, backlog }
+    return { live, backlog, copy: copied }
   } finally {
     await nc.close()
     await sql.end()
@@ -173,20 +200,25 @@ async function count(sql: Sql, { table }: Kind): Promise<number> {
 
 interface Copied {
   kind: Kind
-  url: string
+  stack: Stack
   file: string
   empty: () => Promise<void>
 }
 
 /** What psql needs to write the rows that were just stored into the same table again, its keys and all. */
-async function copyRate(sql: Sql, { kind, url, file, empty }: Copied): Promise<number> {
+async function copyRate(sql: Sql, { kind, stack, file, empty }: Copied): Promise<Measured> {
   const rows = await count(sql, kind)
-  const psql = (command: string) => execFileSync(findProgram("psql") ?? "psql", [url, "-qc", command])
+  const psql = (command: string) =>
+    execFileSync(findProgram("psql") ?? "psql", [stack.databaseUrl, "-qc", command])
   psql(`\\copy (select ${kind.columns} from ${kind.table}) to '${file}'`)
   await empty()
+  const cpu = cpuSince(stack)
   const startedAt = performance.now()
   psql(`\\copy ${kind.table} (${kind.columns}) from '${file}'`)
-  return rows / ((performance.now() - startedAt) / 1000)
+  const rate = rows / ((performance.now() - startedAt) / 1000)
+  // Its server process ends a moment later, and only then it is counted.
+  await pause(200)
+  return { rate, cpuUs: cpu(rows) }
 }
 
 function tell(kind: Kind, rounds: readonly Rates[]): boolean {
@@ -194,15 +226,25 @@ function tell(kind: Kind, rounds: readonly Rates[]): boolean {
     const sorted = rounds.map(read).sort((a, b) => a - b)
     return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
   }
-  const [copy, live, backlog] = [best((r) => r.copy), best((r) => r.live), best((r) => r.backlog)]
-  const liveRatio = best((r) => r.live / r.copy)
-  const backlogRatio = best((r) => r.backlog / r.copy)
+  const [copy, live, backlog] = [
+    best((r) => r.copy.rate),
+    best((r) => r.live.rate),
+    best((r) => r.backlog.rate),
+  ]
+  const liveRatio = best((r) => r.live.rate / r.copy.rate)
+  const backlogRatio = best((r) => r.backlog.rate / r.copy.rate)
+  const cpu = (phase: keyof Rates): string => {
+    const us = (part: keyof Pids): string => best((r) => r[phase].cpuUs[part]).toFixed(0)
+    return `processor per row: Postgres ${us("postgres")} us, hub ${us("hub")} us, NATS ${us("nats")} us`
+  }
   const said = (ratio: number, target: number) =>
     `${ratio.toFixed(2)}x, target ${target}: ${ratio >= target ? "met" : "NOT MET"}`
-  console.log(`${kind.table}, rows/s: psql \\copy ${copy.toFixed(0)}`)
-  console.log(`  published and stored as it comes ${live.toFixed(0)} (${said(liveRatio, LIVE_TARGET)})`)
+  console.log(`${kind.table}, rows/s: psql \\copy ${copy.toFixed(0)}; ${cpu("copy")}`)
   console.log(
-    `  a backlog in the stream          ${backlog.toFixed(0)} (${said(backlogRatio, BACKLOG_TARGET)})`,
+    `  published and stored as it comes ${live.toFixed(0)} (${said(liveRatio, LIVE_TARGET)}); ${cpu("live")}`,
+  )
+  console.log(
+    `  a backlog in the stream          ${backlog.toFixed(0)} (${said(backlogRatio, BACKLOG_TARGET)}); ${cpu("backlog")}`,
   )
   return liveRatio >= LIVE_TARGET && backlogRatio >= BACKLOG_TARGET
 }
@@ -267,10 +309,11 @@ console.log(
   `${await conditions()}; ${options.rows} rows, median of ${options.rounds} rounds, 4 GPUs a sample`,
 )
 const folder = mkdtempSync(join(tmpdir(), "boocontrol-copy-"))
-const stack = await startStack()
+const hubFlags = options.profile ? ["--cpu-prof", `--cpu-prof-dir=${options.profile}`] : []
+const stack = await startStack({ hubFlags })
 try {
   let met = true
-  for (const kind of KINDS) {
+  for (const kind of KINDS.filter(({ name }) => options.only === undefined || options.only === name)) {
     const rounds: Rates[] = []
     for (let n = 0; n < Number(options.rounds); n += 1) rounds.push(await oneRound(stack, kind, folder))
     met = tell(kind, rounds) && met

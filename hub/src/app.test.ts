@@ -6,6 +6,7 @@ import { ModelEventRow } from "@boocontrol/shared/models"
 import type { ActivityFrame, Frame, LogFrame, PerfFrame } from "@boocontrol/shared/frames"
 import { subjects } from "@boocontrol/shared/subjects"
 import { envelope, hostId, instance, model, presence, sample, uuid } from "../test/example-host.ts"
+import { observed } from "./activity/samples-for-tests.ts"
 import { newWorld, runHub } from "../test/running-hub.ts"
 import type { RunningHub, World } from "../test/running-hub.ts"
 
@@ -131,6 +132,33 @@ describe("a reader", () => {
     const frame = await reader.frame(isActivity)
     expect(frame).toMatchObject({ provider_id: "busy", rows: [{ model: "m", output_tokens: 5 }] })
     expect(frame.event_at).toBe(row.ts)
+  })
+
+  it("of either of two hubs gets each stored row once, whichever of them stored it", async () => {
+    const other = await runHub(world)
+    try {
+      const readers = [await hub.reader(), await other.reader()]
+      const entries = Array.from({ length: 20 }, (_, n) => n + 1)
+      for (const entry of entries) {
+        const row = observed({ swap_entry_id: entry })
+        world.say(envelope("activity", { rows: [row] }, { host: "shared", seq: entry, atMs: Date.now() }))
+        // One message a batch, so that both hubs get some.
+        await world.nc.flush()
+      }
+      for (const reader of readers) {
+        const seen = (): number[] =>
+          reader.frames
+            .filter(isActivity)
+            .flatMap((frame) => (frame.provider_id === "shared" ? frame.rows : []))
+            .map((row) => row.swap_entry_id)
+            .sort((a, b) => a - b)
+        await reader.until(() => seen().length >= entries.length, "every row")
+        await world.nc.flush()
+        expect(seen()).toEqual(entries)
+      }
+    } finally {
+      await other.stop()
+    }
   })
 })
 

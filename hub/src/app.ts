@@ -11,7 +11,7 @@ import type { Judge } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
 import { createActivity } from "./activity/index.ts"
-import { createFleet } from "./fleet/index.ts"
+import { LEFT_TO_STORING, createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
 import { createBreakers, createGateway, createPlanner } from "./gateway/index.ts"
 import type { Gateway } from "./gateway/index.ts"
@@ -101,7 +101,9 @@ export async function createApp({
     packing: { pack: (wanted, signal) => telemetry.pack(wanted, signal) },
     figures: { streams: () => streamFigures(ingest), samples: () => telemetry.counters() },
   })
-  const activity = createActivity({ sql, patientSql, nc, clock, log, partitions: retention })
+  const activity = createActivity({
+    ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
+  })
   const telemetry = createTelemetry({
     ...{ sql, patientSql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
   })
@@ -123,8 +125,9 @@ export async function createApp({
       result: async (envelopes) => commands.stored(envelopes),
     },
     onRejected: ({ host, kind, reason, problem }) => {
-      // The live half counts what it hears itself; samples to store it does not look at.
-      if (host === null || (SEEN_LIVE.has(reason) && kind !== "perf")) return
+      // The live half counts what it hears itself, which is not all that is stored.
+      const isSeenLive = SEEN_LIVE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))
+      if (host === null || isSeenLive) return
       fleet.rejected(host, `${reason}: ${problem}`)
     },
   })

@@ -49,6 +49,9 @@ export type CommandVerb = (typeof COMMAND_VERBS)[number]
 export const HUB_TOPICS = ["fleet", "activity", "lease"] as const
 export type HubTopic = (typeof HUB_TOPICS)[number]
 
+/** Header of what a hub announces: its hub id, by which it knows its own announcements. */
+export const HUB_HEADER = "Boo-Hub"
+
 /** The only place that spells a NATS subject. */
 export const subjects = {
   event: (host: HostId, kind: EventKind) => `boo.v1.evt.${host}.${kind}`,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { HostId, SwapEpoch } from "@boocontrol/shared/ids"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
-import { foldBatch, splitBySize } from "./core.ts"
+import { foldBatch, spansOfHosts, splitBySize } from "./core.ts"
 import { cursorOf, readCursor } from "./cursor.ts"
 import { activityMessage, enrichmentOf, observed } from "./samples-for-tests.ts"
 import { requestIdOf, timeOfRequestId } from "./request-id.ts"
@@ -19,6 +19,15 @@ it("gives the same row the same id, a UUIDv7 of its own time", () => {
   expect(id).toBe(requestIdOf(identity(7)))
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(timeOfRequestId(id)).toBe(epochMsOf(identity(7).ts))
+})
+
+it.each([
+  ["gpu-1", EPOCH, 4_294_967_295, "2026-11-22T08:00:00.999Z", "01a20244-ebe7-7fff-bfff-ff510b538d79"],
+  ["a-host", OTHER_EPOCH, 1_234_567, "1970-01-01T00:00:00.001Z", "00000000-0001-7001-8b5a-1ff727eff34c"],
+  ["a-host", OTHER_EPOCH, 2 ** 53 - 1, "2199-12-31T23:59:59.000Z", "0699e991-a418-7fff-bfff-fe9669456f05"],
+])("never gives the row of %s, %s, %i at %s another id", (host, swap_epoch, swap_entry_id, ts, id) => {
+  const provider_id = HostId.parse(host)
+  expect(requestIdOf({ provider_id, swap_epoch, swap_entry_id, ts: instantOf(Date.parse(ts)) })).toBe(id)
 })
 
 it("sorts ids of one second as the engine counted, whatever the number", () => {
@@ -50,6 +59,26 @@ it("takes a row fetched again under a new epoch within one batch for the same ro
   const row = observed({ swap_entry_id: 4, output_tokens: null })
   const batch = foldBatch([activityMessage([row]), activityMessage([{ ...row, swap_epoch: OTHER_EPOCH }])])
   expect(batch.rows.map((one) => one.swap_epoch)).toEqual([row.swap_epoch])
+})
+
+it("takes the same entry of two hosts for two rows", () => {
+  const row = observed({ swap_entry_id: 4 })
+  const messages = [
+    activityMessage([row]),
+    activityMessage([row, { ...row, swap_epoch: OTHER_EPOCH }], [], "gpu-2"),
+  ]
+  expect(foldBatch(messages).rows.map((one) => one.provider_id)).toEqual(["gpu-1", "gpu-2"])
+})
+
+it("tells of each host when its rows lie, and whether they are of one epoch", () => {
+  const [a, b, c] = [5, 2, 9].map((entry) => observed({ swap_entry_id: entry }))
+  if (!a || !b || !c) throw new Error("three rows")
+  const other = { ...observed({ swap_entry_id: 3 }), swap_epoch: OTHER_EPOCH }
+  const { rows } = foldBatch([activityMessage([a, b, c]), activityMessage([a, other], [], "gpu-2")])
+  expect(spansOfHosts(rows)).toEqual([
+    { provider_id: "gpu-1", swap_epoch: a.swap_epoch, mixed: false, first: b.ts, last: c.ts },
+    { provider_id: "gpu-2", swap_epoch: a.swap_epoch, mixed: true, first: other.ts, last: a.ts },
+  ])
 })
 
 it("keeps rows of two epochs that differ in one figure", () => {

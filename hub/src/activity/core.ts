@@ -1,8 +1,8 @@
 import type { ActivityRow, ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
-import type { HostId } from "@boocontrol/shared/ids"
+import type { HostId, SwapEpoch } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
-import { requestIdOf } from "./request-id.ts"
+import { identityKey, requestIdOfKey } from "./request-id.ts"
 import type { RequestIdentity } from "./request-id.ts"
 
 /** What is filled once and never changed after. */
@@ -29,21 +29,24 @@ export function foldBatch(envelopes: readonly Envelope<"activity">[]): ActivityB
   const sameRows = new Map<string, ActivityRow>()
   const enrichments = new Map<string, LooseEnrichment>()
   const eventAt = new Map<HostId, Instant>()
+  const mixed = hostsOfSeveralEpochs(envelopes)
 
   for (const { host, at, data } of envelopes) {
     const known = eventAt.get(host)
     if (known === undefined || known < at) eventAt.set(host, at)
     for (const observed of data.rows) {
-      const row = rowOf(host, observed)
-      const first = rows.get(identityKey(row)) ?? sameRows.get(contentKey(row))
-      rows.set(identityKey(row), first ?? row)
-      if (first) fill(first, row)
-      else sameRows.set(contentKey(row), row)
+      const key = identityKey(host, observed)
+      const same = mixed.has(host) ? contentKey(host, observed) : null
+      const first = rows.get(key) ?? (same === null ? undefined : sameRows.get(same))
+      const row = first ?? rowOf(host, observed, key)
+      rows.set(key, row)
+      if (first) fill(first, observed)
+      else if (same !== null) sameRows.set(same, row)
     }
   }
   for (const [index, { host, data }] of envelopes.entries()) {
     for (const enrichment of data.enrichments ?? []) {
-      const key = identityKey({ ...enrichment, provider_id: host })
+      const key = identityKey(host, enrichment)
       const target = rows.get(key) ?? enrichments.get(key)
       if (target) fill(target, enrichment)
       else enrichments.set(key, looseOf(host, enrichment, index))
@@ -52,25 +55,52 @@ export function foldBatch(envelopes: readonly Envelope<"activity">[]): ActivityB
   return { rows: [...new Set(rows.values())], enrichments: [...enrichments.values()], eventAt }
 }
 
-export function identityKey(row: RequestIdentity): string {
-  return [row.provider_id, row.swap_epoch, row.swap_entry_id, row.ts].join(" ")
+/** Hosts with rows of more than one epoch: only there can two rows be the same request. */
+function hostsOfSeveralEpochs(envelopes: readonly Envelope<"activity">[]): ReadonlySet<HostId> {
+  const first = new Map<HostId, SwapEpoch>()
+  const several = new Set<HostId>()
+  for (const { host, data } of envelopes) {
+    for (const { swap_epoch } of data.rows) {
+      const known = first.get(host)
+      if (known === undefined) first.set(host, swap_epoch)
+      else if (known !== swap_epoch) several.add(host)
+    }
+  }
+  return several
+}
+
+/** Where the rows of one host lie that a batch brings. */
+export interface HostSpan {
+  provider_id: HostId
+  swap_epoch: SwapEpoch
+  /** Not all of them are of that epoch. */
+  mixed: boolean
+  first: Instant
+  last: Instant
+}
+
+export function spansOfHosts(rows: readonly ActivityRow[]): HostSpan[] {
+  const spans = new Map<HostId, HostSpan>()
+  for (const { provider_id, swap_epoch, ts } of rows) {
+    const span = spans.get(provider_id)
+    if (span === undefined) {
+      spans.set(provider_id, { provider_id, swap_epoch, mixed: false, first: ts, last: ts })
+      continue
+    }
+    if (span.swap_epoch !== swap_epoch) span.mixed = true
+    if (ts < span.first) span.first = ts
+    if (ts > span.last) span.last = ts
+  }
+  return [...spans.values()]
 }
 
 /** Equal for rows that are the same request fetched again under another epoch. */
-function contentKey(row: ActivityRow): string {
-  return JSON.stringify([
-    row.provider_id,
-    row.swap_entry_id,
-    row.ts,
-    row.model,
-    row.duration_ms,
-    row.output_tokens,
-  ])
+function contentKey(host: HostId, row: ObservedRequest): string {
+  return JSON.stringify([host, row.swap_entry_id, row.ts, row.model, row.duration_ms, row.output_tokens])
 }
 
-function rowOf(host: HostId, observed: ObservedRequest): ActivityRow {
-  const identity = { ...observed, provider_id: host }
-  return { id: requestIdOf(identity), ...identity }
+function rowOf(host: HostId, observed: ObservedRequest, key: string): ActivityRow {
+  return { id: requestIdOfKey(key, observed), provider_id: host, ...observed }
 }
 
 function looseOf(host: HostId, enrichment: RequestEnrichment, envelope: number): LooseEnrichment {
@@ -95,11 +125,15 @@ export function byTime(a: ActivityRow, b: ActivityRow): number {
 }
 
 /** Parts of a list whose JSON stays below `maxBytes` each, as messages are bounded. */
-export function splitBySize<T>(items: readonly T[], maxBytes: number): T[][] {
+export function splitBySize<T>(
+  items: readonly T[],
+  maxBytes: number,
+  sizeOf: (item: T) => number = (item) => Buffer.byteLength(JSON.stringify(item)),
+): T[][] {
   const parts: T[][] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const item of items) {
-    const size = Buffer.byteLength(JSON.stringify(item)) + 1
+    const size = sizeOf(item) + 1
     if (bytes + size > maxBytes) {
       parts.push([])
       bytes = 0

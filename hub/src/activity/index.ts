@@ -1,16 +1,16 @@
-import type { CommittedActivity } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { ResumeReply } from "@boocontrol/shared/resume"
-import { subjects } from "@boocontrol/shared/subjects"
+import { HUB_HEADER, subjects } from "@boocontrol/shared/subjects"
 import type { FastifyPluginCallback } from "fastify"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
-import type { PartitionsPort } from "./ports.ts"
+import { headersOf } from "../platform/nats.ts"
+import type { AnnounceActivity, OwnHubPort, PartitionsPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
-import { storeActivity } from "./run.ts"
+import { activityStore } from "./run.ts"
 import { startSums } from "./sums.ts"
 import { ranRequests } from "./store/ran.ts"
 import type { RanRequest } from "./store/ran.ts"
@@ -25,6 +25,8 @@ export interface ActivityOptions {
   clock: Clock
   log: Log
   partitions: PartitionsPort
+  /** Without it this hub hears of its own rows as others do. */
+  own?: OwnHubPort
 }
 
 export interface Activity {
@@ -52,14 +54,17 @@ export function createActivity({
   clock,
   log: parent,
   partitions,
+  own,
 }: ActivityOptions): Activity {
   const log = parent.child({ part: "activity" })
-  const publish = (committed: CommittedActivity): void => {
+  const headers = own && headersOf({ [HUB_HEADER]: own.hubId })
+  const announce: AnnounceActivity = (committed, text) => {
     try {
-      nc.publish(subjects.hub("activity", committed.provider_id), JSON.stringify(committed))
+      nc.publish(subjects.hub("activity", committed.provider_id), text, headers && { headers })
     } catch (error) {
       log.warn({ err: error, host: committed.provider_id }, "stored rows could not be announced")
     }
+    own?.committed(committed)
   }
   let stopSums: (() => Promise<void>) | null = null
   return {
@@ -72,7 +77,7 @@ export function createActivity({
       await stopping?.()
     },
     routes: activityRoutes({ sql, clock }),
-    storeBatch: (envelopes, delivery) => storeActivity(envelopes, delivery, { sql, partitions, publish }),
+    storeBatch: activityStore({ sql, partitions, announce }),
     newestRow: (host) => newestRequest(sql, host),
     ran: (host, range) => ranRequests(sql, host, range),
   }

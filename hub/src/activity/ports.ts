@@ -1,4 +1,5 @@
 import type { CommittedActivity } from "@boocontrol/shared/activity"
+import type { HubId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
 
 /** Makes sure that rows of these times have a partition of their own. */
@@ -6,5 +7,11 @@ export interface PartitionsPort {
   ensure(table: "control_requests", times: readonly Instant[]): Promise<void>
 }
 
-/** Tells every hub and every tool of rows that were just committed. Must not throw: they are stored. */
-export type PublishActivity = (committed: CommittedActivity) => void
+/** Tells every hub and every tool of rows that were just committed; `text` is their JSON. Must not throw: they are stored. */
+export type AnnounceActivity = (committed: CommittedActivity, text: string) => void
+
+/** The hub these rows were stored by: it hears of them here, and knows its own announcements by its id. */
+export interface OwnHubPort {
+  readonly hubId: HubId
+  committed(activity: CommittedActivity): void
+}

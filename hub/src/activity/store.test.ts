@@ -15,17 +15,24 @@ import { FIRST_EPOCH, SECOND_EPOCH, activityMessage, enrichmentOf, observed } fr
 
 let sql: Sql
 let activity: Activity
+/** Others than `activity`, which stores one batch after the other. */
+let hubs: Activity[]
 let announced: CommittedActivity[] = []
 
 beforeAll(async () => {
   const { url } = await testDatabase("activity_store")
   sql = connectPostgres(url, { log: silentLog })
   await migrate(sql, { log: silentLog })
-  activity = createActivity({
-    ...{ sql, clock: systemClock, log: silentLog },
-    partitions: { ensure: () => Promise.resolve() },
-    nc: { publish: (_subject, payload) => announced.push(JSON.parse(String(payload)) as CommittedActivity) },
-  })
+  const hub = (): Activity =>
+    createActivity({
+      ...{ sql, clock: systemClock, log: silentLog },
+      partitions: { ensure: () => Promise.resolve() },
+      nc: {
+        publish: (_subject, payload) => announced.push(JSON.parse(String(payload)) as CommittedActivity),
+      },
+    })
+  activity = hub()
+  hubs = [hub(), hub(), hub(), hub(), hub(), hub()]
 })
 afterAll(() => sql.end())
 beforeEach(async () => {
@@ -35,6 +42,14 @@ beforeEach(async () => {
 
 function store(...envelopes: Envelope<"activity">[]) {
   return activity.storeBatch(envelopes, { redelivered: false })
+}
+
+function storeAtOnce(...envelopes: Envelope<"activity">[]) {
+  return Promise.all(
+    envelopes.map(async (envelope, n) =>
+      hubs[n % hubs.length]?.storeBatch([envelope], { redelivered: false }),
+    ),
+  )
 }
 
 async function stored(): Promise<Record<string, unknown>[]> {
@@ -107,7 +122,7 @@ it("ends with the same rows whatever the order of messages, the same row fetched
   await fc.assert(
     fc.asyncProperty(fc.shuffledSubarray(messages, { minLength: messages.length }), async (order) => {
       await sql`truncate control_requests`
-      await Promise.all(order.map((message) => store(message)))
+      await storeAtOnce(...order)
       expect((await stored()).map((row) => row["swap_entry_id"])).toEqual([0, 1, 2])
     }),
     { numRuns: 15 },
@@ -220,13 +235,59 @@ it("lets two hubs store the same ring under two epochs at the same time, once", 
   const other = RING.map((row) => ({ ...row, swap_epoch: SECOND_EPOCH }))
   for (let round = 0; round < 10; round++) {
     await sql`truncate control_requests`
-    await Promise.all([
-      store(activityMessage(RING)),
-      store(activityMessage(other)),
-      store(activityMessage(RING)),
-    ])
+    await storeAtOnce(activityMessage(RING), activityMessage(other), activityMessage(RING))
     expect(await stored()).toHaveLength(3)
   }
+})
+
+it("adds of a batch only what is new, whichever of its rows are there already, under whichever epoch", async () => {
+  const entries = Array.from({ length: 8 }, (_, entry) => entry)
+  const epoch = fc.constantFrom(FIRST_EPOCH, SECOND_EPOCH)
+  const choice = fc.record({
+    before: fc.option(epoch, { nil: null }),
+    now: epoch,
+    host: fc.constantFrom("gpu-1", "gpu-2"),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.tuple(...entries.map(() => choice)), async (choices) => {
+      await sql`truncate control_requests`
+      const rowOf = (entry: number, swap_epoch: typeof FIRST_EPOCH) =>
+        observed({ swap_entry_id: entry, swap_epoch })
+      const first = choices.flatMap(({ before, host }, entry) =>
+        before === null ? [] : [activityMessage([rowOf(entry, before)], [], host)],
+      )
+      await store(...first)
+      announced = []
+      await store(...choices.map(({ now, host }, entry) => activityMessage([rowOf(entry, now)], [], host)))
+      const news = choices.flatMap(({ before }, entry) => (before === null ? [entry] : []))
+      expect(
+        announcedRows()
+          .map((row) => row.swap_entry_id)
+          .sort(),
+      ).toEqual(news)
+      expect((await stored()).map((row) => row["swap_entry_id"]).sort()).toEqual(entries)
+      expect((await stored()).map((row) => row["swap_epoch"])).toEqual(
+        choices.map(({ before, now }) => before ?? now),
+      )
+    }),
+    { numRuns: 40 },
+  )
+})
+
+it("stores and tells in the order it was given, however many batches wait", async () => {
+  const rows = Array.from({ length: 12 }, (_, entry) => observed({ swap_entry_id: entry }))
+  await Promise.all(rows.map((row) => store(activityMessage([row]))))
+  expect(announcedRows().map((row) => row.swap_entry_id)).toEqual(rows.map((row) => row.swap_entry_id))
+})
+
+it("goes on with the next batch when one cannot be stored", async () => {
+  const bad = activityMessage([observed({ swap_entry_id: 1, model: "nul\0" })])
+  const [refused, kept] = await Promise.allSettled([
+    store(bad),
+    store(activityMessage([observed({ swap_entry_id: 2 })])),
+  ])
+  expect([refused.status, kept.status]).toEqual(["rejected", "fulfilled"])
+  expect(announcedRows().map((row) => row.swap_entry_id)).toEqual([2])
 })
 
 it("announces a large batch in messages that fit", async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { FastifyInstance } from "fastify"
+import type { CommittedActivity } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { FleetDeltaFrame, Frame } from "@boocontrol/shared/frames"
@@ -28,6 +29,7 @@ import { modelEventsStore, rowsOfTransitions } from "./store/model-events.ts"
 import type { ModelEventsStore } from "./store/model-events.ts"
 import { PREFERENCES_CHANNEL, preferencesStore } from "./store/preferences.ts"
 
+export { LEFT_TO_STORING } from "./listen.ts"
 export type { FleetOutput, RegistryPort } from "./ports.ts"
 
 export interface FleetOptions {
@@ -54,6 +56,8 @@ export interface Fleet {
   changes: ModelEventsStore["changes"]
   /** Counts a message of a host that could not be used, for its card. */
   rejected(host: HostId, reason: string): void
+  /** Rows that this hub itself has just stored. */
+  committed(activity: CommittedActivity): void
   ids(): readonly HostId[]
   hosts(): readonly FleetHost[]
   /** The sidecar that holds a host id, for who has it do something. Null where none ever spoke. */
@@ -143,6 +147,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
       ),
     changes: events.changes,
     rejected: live.rejected,
+    committed: live.committed,
     ids: () => board.ids(),
     hosts: () => [...board.hosts()].map(({ shown }) => shown),
     speakerOf(id) {
@@ -159,7 +164,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
       await rebuild()
       registry.onChange(({ id, row }) => live.registryChanged(id, row))
       const { unlisten } = await sql.listen(PREFERENCES_CHANNEL, hearPreferences)
-      const listening = listen(nc, live, log)
+      const listening = listen({ nc, heard: live, log, hubId })
       ends.push(
         unlisten,
         () => listening.stop(),

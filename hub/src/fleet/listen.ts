@@ -2,9 +2,19 @@ import { CommittedActivity } from "@boocontrol/shared/activity"
 import { firstProblem, parseEnvelope } from "@boocontrol/shared/envelope"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import { HostId } from "@boocontrol/shared/ids"
-import { parseEventSubject, subjects } from "@boocontrol/shared/subjects"
+import type { HubId } from "@boocontrol/shared/ids"
+import { HUB_HEADER, parseEventSubject, subjects } from "@boocontrol/shared/subjects"
+import type { EventKind } from "@boocontrol/shared/subjects"
 import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
+
+export interface ListenOptions {
+  nc: NatsConnection
+  heard: Heard
+  log: Log
+  /** What this hub announced itself it knows already. */
+  hubId: HubId
+}
 
 export interface Heard {
   /** The connection is back after a loss: what was said meanwhile was not heard here. */
@@ -15,19 +25,22 @@ export interface Heard {
   rejected(host: HostId, reason: string): void
 }
 
+/** Kinds that only those who store them read. */
+export const LEFT_TO_STORING: ReadonlySet<EventKind> = new Set(["perf", "activity"])
+
 /**
  * Everything hosts say, by core NATS: every hub hears all of it, in order, at once. What is stored comes to one hub
- * only and later, through the streams. Samples to store say nothing here that live ones do not, and are the most of
- * all bytes: they are left to those who store them, who also count what is wrong with them.
+ * only and later, through the streams. Samples and requests to store say nothing here that live ones and stored ones do
+ * not, and are the most of all bytes: they are left to those who store them, who also count what is wrong with them.
  */
-export function listen(nc: NatsConnection, heard: Heard, log: Log): { stop(): void } {
+export function listen({ nc, heard, log, hubId }: ListenOptions): { stop(): void } {
   const reject = rejecting(heard, log)
   const events = nc.subscribe(subjects.allEvents, {
     callback: (error, message) => {
       if (error) return log.warn({ err: error }, "the subscription to events failed")
       const subject = parseEventSubject(message.subject)
       if (!subject) return reject(message.subject, "no such kind of event")
-      if (subject.kind === "perf") return
+      if (LEFT_TO_STORING.has(subject.kind)) return
       const parsed = parseEnvelope(message.string(), subject)
       if (parsed.ok) heard.envelope(parsed.envelope)
       else reject(message.subject, parsed.problem)
@@ -36,6 +49,7 @@ export function listen(nc: NatsConnection, heard: Heard, log: Log): { stop(): vo
   const rows = nc.subscribe(subjects.hubOfTopic("activity"), {
     callback: (error, message) => {
       if (error) return log.warn({ err: error }, "the subscription to stored rows failed")
+      if (message.headers?.get(HUB_HEADER) === hubId) return
       const parsed = parseCommitted(message.string())
       if (parsed.ok) heard.committed(parsed.activity)
       else log.warn({ subject: message.subject, problem: parsed.problem }, "stored rows that make no sense")

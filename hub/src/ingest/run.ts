@@ -26,10 +26,10 @@ interface Pace {
   atOnce: number
 }
 
-// Request rows are waited for on screens; the samples that are looked at come another way. And only samples may be
-// stored out of order: nothing about one depends on another.
+// Request rows are waited for on screens; the samples that are looked at come another way. Where order matters, the
+// handler of a kind keeps it: it is given batches in their order.
 const PACE: Readonly<Record<StreamName, Pace>> = {
-  BOO_EVENTS: { gatherMs: 40, atOnce: 1 },
+  BOO_EVENTS: { gatherMs: 40, atOnce: 2 },
   BOO_PERF: { gatherMs: 250, atOnce: 2 },
 }
 

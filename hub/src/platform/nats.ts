@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
-import { connect, credsAuthenticator } from "@nats-io/transport-node"
-import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node"
+import { connect, credsAuthenticator, headers } from "@nats-io/transport-node"
+import type { MsgHdrs, NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node"
 import { sleep } from "./clock.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
@@ -82,4 +82,11 @@ function watch(nc: NatsConnection, { log, onStatus }: NatsOptions): void {
     onStatus?.("disconnected")
   }
   follow().catch((error: unknown) => log.error({ err: error }, "the NATS status feed ended"))
+}
+
+/** Headers of a message, to be made once and sent with many. */
+export function headersOf(given: Readonly<Record<string, string>>): MsgHdrs {
+  const made = headers()
+  for (const [name, value] of Object.entries(given)) made.set(name, value)
+  return made
 }

@@ -1,8 +1,12 @@
 import { ActivityRow } from "@boocontrol/shared/activity"
 import { RequestId } from "@boocontrol/shared/ids"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { Instant } from "@boocontrol/shared/time"
+import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
+import { columnLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
-import { ENRICHMENT_COLUMNS, identityKey, isEnriched } from "../core.ts"
+import { ENRICHMENT_COLUMNS, isEnriched, spansOfHosts } from "../core.ts"
 import type { ActivityBatch, LooseEnrichment } from "../core.ts"
 
 const COLUMN_TYPES = {
@@ -37,6 +41,7 @@ const COLUMN_TYPES = {
 /** Columns of a request row as they travel. */
 export const ROW_COLUMNS = Object.keys(COLUMN_TYPES) as (keyof ActivityRow)[]
 const COLUMN_LIST = ROW_COLUMNS.join(", ")
+const CASTS = ROW_COLUMNS.map((column) => `${column}::${COLUMN_TYPES[column]}`).join(", ")
 const RETURNED = ROW_COLUMNS.map((column) => `t.${column}`).join(", ")
 const RECORD = ROW_COLUMNS.map((column) => `${column} ${COLUMN_TYPES[column]}`).join(", ")
 const FILLED = ENRICHMENT_COLUMNS.map((column) => `${column} = coalesce(t.${column}, n.${column})`).join(", ")
@@ -45,6 +50,8 @@ const FILLS_A_HOLE = ENRICHMENT_COLUMNS.map(
 ).join(" or ")
 
 const ActivityRows = z.array(ActivityRow)
+
+type Fragment = PendingQuery<Row[]>
 
 export interface StoredBatch {
   /** Rows that are new or have changed. */
@@ -60,15 +67,23 @@ export async function storeRequests(sql: Sql, batch: ActivityBatch): Promise<Sto
     // the order of their names, so that two batches cannot wait for each other.
     const hosts = [...new Set([...batch.rows, ...batch.enrichments].map((row) => row.provider_id))].sort()
     // Sent together; Postgres takes the lock before it looks at the rows.
-    const [, inserted] = await Promise.all([lockHosts(tx, hosts), upsertRows(tx, batch.rows)])
-    const returned = new Set(inserted.map(identityKey))
-    // A row that was known under another epoch may still know more than the stored one.
-    const known = batch.rows.filter((row) => isEnriched(row) && !returned.has(identityKey(row)))
+    const [, doubtful] = await Promise.all([lockHosts(tx, hosts), hostsOfOtherEpochs(tx, batch.rows)])
+    const isDoubtful = (row: ActivityRow): boolean => doubtful.has(row.provider_id)
+    const added = [
+      ...(await insertNew(
+        tx,
+        doubtful.size === 0 ? batch.rows : batch.rows.filter((row) => !isDoubtful(row)),
+      )),
+      ...(await insertNew(tx, await unknownRows(tx, batch.rows.filter(isDoubtful)))),
+    ]
+    const isAdded = new Set(added)
+    // A row that is there, maybe under another epoch, may still lack what this one knows.
+    const known = batch.rows.filter((row) => !isAdded.has(row) && isEnriched(row))
     const { changed, notYet } = await fillEnrichments(tx, [
       ...batch.enrichments,
       ...known.map((row) => ({ ...row, envelope: null })),
     ])
-    return { changed: [...inserted, ...changed], notYet }
+    return { changed: [...added, ...changed], notYet }
   })
 }
 
@@ -78,27 +93,81 @@ async function lockHosts(tx: TransactionSql, hosts: readonly string[]): Promise<
     from unnest(${[...hosts]}::text[]) as host`
 }
 
-async function upsertRows(tx: TransactionSql, rows: readonly ActivityRow[]): Promise<ActivityRow[]> {
-  const times = rows.map((row) => row.ts).sort()
-  const [first] = times
-  const last = times.at(-1)
-  if (first === undefined || last === undefined) return []
-  // The bounds on ts let the planner leave out all other partitions.
-  const stored = await tx`
-    insert into control_requests as t (${tx.unsafe(COLUMN_LIST)})
-    select ${tx.unsafe(COLUMN_LIST)}
-    from json_to_recordset(${tx.json(rows)}::json) as r(${tx.unsafe(RECORD)})
-    where not exists (
+/**
+ * Hosts of which requests of these times are stored, or are about to be, under another epoch: only there a row can be
+ * one that is known. Asked once per host, and not per row, because hardly ever there is such a host.
+ */
+async function hostsOfOtherEpochs(
+  tx: TransactionSql,
+  rows: readonly ActivityRow[],
+): Promise<ReadonlySet<HostId>> {
+  if (rows.length === 0) return new Set()
+  const spans = spansOfHosts(rows)
+  const { first, last } = endsOf(spans.flatMap((span) => [span.first, span.last]))
+  const asked = spans.filter((span) => !span.mixed).map((span) => ({ ...span }))
+  // The bounds on ts let the planner leave out all other partitions; the limit keeps it from reading them as a whole.
+  const found = await tx<{ provider_id: HostId }[]>`
+    select provider_id
+    from json_to_recordset(${tx.json(asked)}::json)
+      as h(provider_id text, swap_epoch uuid, first timestamptz, last timestamptz)
+    where (
+      select true from control_requests s
+      where s.provider_id = h.provider_id and s.ts between h.first and h.last and s.ts between ${first} and ${last}
+        and s.swap_epoch <> h.swap_epoch
+      limit 1)`
+  const mixed = spans.filter((span) => span.mixed)
+  return new Set([...found, ...mixed].map(({ provider_id }) => provider_id))
+}
+
+/** Rows that are not stored under another epoch. */
+async function unknownRows(tx: TransactionSql, rows: readonly ActivityRow[]): Promise<ActivityRow[]> {
+  if (rows.length === 0) return []
+  const { first, last } = endsOf(rows.map((row) => row.ts))
+  const found = await tx<{ n: number }[]>`
+    select n::integer as n
+    from ${linesAsRows(tx, rows, "with ordinality")}
+    where provider_id is not null and not exists (
       select from control_requests s
-      where s.provider_id = r.provider_id and s.ts = r.ts and s.ts between ${first} and ${last}
-        and s.swap_entry_id = r.swap_entry_id and s.swap_epoch <> r.swap_epoch and s.model = r.model
-        and s.duration_ms is not distinct from r.duration_ms
-        and s.output_tokens is not distinct from r.output_tokens)
-    on conflict (provider_id, swap_epoch, swap_entry_id, ts) do update set
-      ${tx.unsafe(FILLED.replaceAll("n.", "excluded."))}
-      where ${tx.unsafe(FILLS_A_HOLE.replaceAll("n.", "excluded."))}
-    returning ${tx.unsafe(RETURNED)}`
-  return ActivityRows.parse([...stored])
+      where s.provider_id = r.provider_id and s.ts = r.ts::timestamptz and s.ts between ${first} and ${last}
+        and s.swap_entry_id = r.swap_entry_id::bigint and s.swap_epoch <> r.swap_epoch::uuid and s.model = r.model
+        and s.duration_ms is not distinct from r.duration_ms::float8
+        and s.output_tokens is not distinct from r.output_tokens::bigint)
+    order by n`
+  return found.flatMap(({ n }) => rows[n - 1] ?? [])
+}
+
+/** Resolves to those that were not there. */
+async function insertNew(tx: TransactionSql, rows: readonly ActivityRow[]): Promise<readonly ActivityRow[]> {
+  if (rows.length === 0) return []
+  const { count } = await tx`
+    insert into control_requests (${tx.unsafe(COLUMN_LIST)})
+    select ${tx.unsafe(CASTS)} from ${linesAsRows(tx, rows)}
+    where provider_id is not null
+    on conflict (provider_id, swap_epoch, swap_entry_id, ts) do nothing`
+  if (count === rows.length) return rows
+  if (count === 0) return []
+  const { first, last } = endsOf(rows.map((row) => row.ts))
+  // Having each row told by the statement itself would cost a twentieth of all, to hear what is true of every one.
+  const fresh = await tx<{ id: string }[]>`
+    select id from control_requests
+    where provider_id = any(${[...new Set(rows.map((row) => row.provider_id))]}::text[])
+      and ts between ${first} and ${last} and xmin = pg_current_xact_id()::xid`
+  const ids = new Set(fresh.map(({ id }) => id))
+  return rows.filter(({ id }) => ids.has(id))
+}
+
+/** Rows as a table of texts. */
+function linesAsRows(tx: TransactionSql, rows: readonly ActivityRow[], more = ""): Fragment {
+  const { columns, newline, nothing } = columnLines(rows, ROW_COLUMNS)
+  const arrays = columns
+    .map((lines) => tx`string_to_array(${lines}, ${newline}, ${nothing})`)
+    .reduce((all, array) => tx`${all}, ${array}`)
+  return tx`unnest(${arrays}) ${tx.unsafe(more)} as r(${tx.unsafe(more === "" ? COLUMN_LIST : `${COLUMN_LIST}, n`)})`
+}
+
+function endsOf(times: readonly Instant[]): { first: Instant | null; last: Instant | null } {
+  const sorted = [...times].sort()
+  return { first: sorted[0] ?? null, last: sorted.at(-1) ?? null }
 }
 
 type Fill = Omit<LooseEnrichment, "envelope"> & { envelope: number | null }
