@@ -12,12 +12,11 @@ export default defineConfig({
     maxWorkers: workers,
     passWithNoTests: false,
     projects: [
+      "ui/vitest.config.ts",
       {
         test: {
           name: "unit",
-          include: ["shared", "sidecar", "hub", "ui", "deploy", "suites"].map(
-            (place) => `${place}/**/*.test.ts`,
-          ),
+          include: ["shared", "sidecar", "hub", "deploy", "suites"].map((place) => `${place}/**/*.test.ts`),
           exclude: [...NEVER, ...BROWSER],
           environment: "node",
           testTimeout: 15_000,

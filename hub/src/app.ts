@@ -5,6 +5,7 @@ import compress from "@fastify/compress"
 import Fastify, { LogController } from "fastify"
 import type { FastifyBaseLogger, FastifyInstance } from "fastify"
 import { BooError } from "@boocontrol/shared/errors"
+import type { Frame } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
 import { createJudge, installAccess } from "./access/index.ts"
 import type { Judge } from "./access/index.ts"
@@ -23,6 +24,7 @@ import { createIngest, createResume } from "./ingest/index.ts"
 import type { Ingest, RejectReason } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import type { Clock } from "./platform/clock.ts"
+import { createFirstScreen } from "./platform/first-screen.ts"
 import { createHostCommands } from "./platform/host-commands.ts"
 import { installHttpRules } from "./platform/http.ts"
 import type { Log } from "./platform/log.ts"
@@ -155,7 +157,10 @@ export async function createApp({
   const gateway = createGateway({
     ...{ clock, basePath: config.basePath, routing, fleet, breakers, access },
   })
-  const http = await createHttp({ config, uiFolder, log, sockets, gateway, judge })
+  const http = await createHttp({
+    ...{ config, uiFolder, log, sockets, gateway, judge },
+    snapshot: () => fleet.snapshot(),
+  })
   const live = [hosts.routes, fleet.routes, logs.routes]
   const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
@@ -214,10 +219,12 @@ async function createHttp({
   log,
   gateway,
   judge,
+  snapshot,
 }: Required<Pick<AppOptions, "config" | "uiFolder" | "log">> & {
   sockets: Sockets
   gateway: Gateway
   judge: Judge
+  snapshot: () => Frame
 }) {
   const { basePath } = config
   const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
@@ -237,6 +244,7 @@ async function createHttp({
   await installOpenApi(http, { version: VERSION, path: `${basePath === "/" ? "" : basePath}/api/docs` })
   await installStatic(http, {
     ...{ root: uiFolder, basePath, contentSecurityPolicy: CONTENT_SECURITY_POLICY },
+    firstScreen: createFirstScreen({ root: uiFolder, snapshot, log }),
   })
   return http
 }

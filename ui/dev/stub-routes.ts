@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { extname, join, normalize } from "node:path"
+import { pathToFileURL } from "node:url"
 import type { ActivityRow } from "@boocontrol/shared/activity"
 import { ModelPref } from "@boocontrol/shared/fleet"
 import { HostId } from "@boocontrol/shared/ids"
@@ -27,7 +29,7 @@ export async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? "/", "http://stub")
-  if (!url.pathname.startsWith("/api/")) return page(url.pathname, request, response)
+  if (!url.pathname.startsWith("/api/")) return file(state, request, response)
   const path = url.pathname.replace("/api/control/", "")
   if (request.method === "PUT" && path === "models/prefs") return setPref(state, request, response)
   const body = read(state, path, url.searchParams)
@@ -121,27 +123,42 @@ async function setPref(state: StubState, request: IncomingMessage, response: Ser
   state.change(host.provider_id, { models })
 }
 
-async function page(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const file = path === "/" || extname(path) === "" ? "index.html" : normalize(path).replace(/^[/\\.]+/, "")
-  const type = TYPES[extname(file)] ?? "application/octet-stream"
+async function file(state: StubState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = new URL(request.url ?? "/", "http://stub").pathname
+  if (path === "/" || extname(path) === "") return page(state, path, response)
+  const name = normalize(path).replace(/^[/\\.]+/, "")
+  const type = TYPES[extname(name)] ?? "application/octet-stream"
+  const brotli = request.headers["accept-encoding"]?.includes("br") && /\.(js|css)$/.test(name)
   try {
-    if (file === "index.html") {
-      const html = (await readFile(join(DIST, file), "utf8")).replace("<head>", '<head><base href="/">')
-      response.writeHead(200, { "content-type": type, "content-security-policy": POLICY }).end(html)
-      return
-    }
-    const brotli = request.headers["accept-encoding"]?.includes("br") && /\.(js|css)$/.test(file)
-    const bytes = await kept(join(DIST, brotli ? `${file}.br` : file)).catch(() => null)
-    if (bytes) {
-      response
-        .writeHead(200, { "content-type": type, ...(brotli ? { "content-encoding": "br" } : {}) })
-        .end(bytes)
-      return
-    }
-    response.writeHead(200, { "content-type": type }).end(await readFile(join(DIST, file)))
+    const packed = brotli ? await kept(join(DIST, `${name}.br`)).catch(() => null) : null
+    response
+      .writeHead(200, { "content-type": type, ...(packed ? { "content-encoding": "br" } : {}) })
+      .end(packed ?? (await kept(join(DIST, name))))
   } catch {
     response.writeHead(404).end()
   }
+}
+
+type WriteFirstScreen = (given: { page: string; snapshot: unknown; base: string }) => Promise<string>
+
+/** As the hub sends it: the fleet is written into the page, anew for each request. */
+async function page(state: StubState, path: string, response: ServerResponse): Promise<void> {
+  const html = (await kept(join(DIST, "index.html")))
+    .toString("utf8")
+    .replace("<head>", '<head><base href="/">')
+  const inline = [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(
+    ([, text = ""]) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`,
+  )
+  const sent = path === "/" ? await written(state, html) : html
+  const policy = `${POLICY}; script-src 'self' ${inline.join(" ")}`
+  response.writeHead(200, { "content-type": TYPES[".html"], "content-security-policy": policy }).end(sent)
+}
+
+async function written(state: StubState, html: string): Promise<string> {
+  const { writeFirstScreen } = (await import(pathToFileURL(join(DIST, "server/first-screen.js")).href)) as {
+    writeFirstScreen: WriteFirstScreen
+  }
+  return writeFirstScreen({ page: html, snapshot: snapshotOf(state), base: "/" })
 }
 
 const files = new Map<string, Promise<Buffer>>()

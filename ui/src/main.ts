@@ -1,13 +1,16 @@
 import { createPinia } from "pinia"
 import { createApp, watch } from "vue"
+import { createWebHistory } from "vue-router"
 import { useFleet } from "./fleet/store.ts"
 import { createFrameHandlers } from "./frame-handlers.ts"
 import { API, createApi } from "./platform/api.ts"
 import { CLOCK, createClock } from "./platform/clock.ts"
+import { loadFonts } from "./platform/fonts.ts"
 import { createFrameReader } from "./platform/frame-reader.ts"
 import { LATENCY, afterPaint, createLatency } from "./platform/latency.ts"
 import { SETTLED, createSettled } from "./platform/settled.ts"
 import { SOCKET, createSocket, openWebSocket } from "./platform/socket.ts"
+import { takeOver } from "./platform/take-over.ts"
 import { THEME, createTheme } from "./platform/theme.ts"
 import { createAppRouter } from "./router.ts"
 import AppShell from "./shell/AppShell.vue"
@@ -18,8 +21,13 @@ const apiUrl = new URL("api/control/", base)
 const socketUrl = new URL("ws", apiUrl)
 socketUrl.protocol = base.protocol === "https:" ? "wss:" : "ws:"
 
-// Longer than a hub at hand takes to say its fleet; a page without it is drawn then, and says what it waits for.
-const FLEET_PATIENCE_MS = 300
+// Longer than a hub at hand takes to say its fleet; a page without it is drawn then, and says what it waits for. A page
+// that holds the fleet already, as of a moment, is of more use than that for some seconds.
+const isWritten = document.documentElement.dataset["asOf"] !== undefined
+const FLEET_PATIENCE_MS = isWritten ? 4000 : 300
+
+// Without them the page is in a system font, and as good.
+void loadFonts().catch(() => undefined)
 
 const clock = createClock()
 const { settled, drawn } = createSettled()
@@ -60,10 +68,15 @@ const fleetIsHere = app.runWithContext(() => {
   })
 })
 
-const router = createAppRouter(base.pathname)
+// The path of <base href>, which the hub writes into the page.
+const router = createAppRouter(createWebHistory(base.pathname))
+router.afterEach((to) => {
+  const what = typeof to.params["id"] === "string" ? to.params["id"] : to.meta["title"]
+  document.title = `${what} · BooControl`
+})
 app.use(router)
 // One drawing with the fleet in it instead of one without it first: what stands on screen until then looks the same.
 void Promise.all([fleetIsHere, router.isReady().catch(() => undefined)]).then(() => {
-  app.mount("#app")
+  takeOver(() => app.mount("#app"))
   drawn()
 })

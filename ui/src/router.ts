@@ -1,5 +1,5 @@
-import { createRouter, createWebHistory } from "vue-router"
-import type { Router } from "vue-router"
+import { createRouter } from "vue-router"
+import type { Router, RouterHistory } from "vue-router"
 import FleetPage from "./fleet/FleetPage.vue"
 
 declare module "vue-router" {
@@ -8,13 +8,10 @@ declare module "vue-router" {
   }
 }
 
-/**
- * Pages come when they are asked for, but for the first one, which comes with the shell. `base` is the path of
- * <base href>, which the hub writes into the page.
- */
-export function createAppRouter(base: string): Router {
-  const router = createRouter({
-    history: createWebHistory(base),
+/** Pages come when they are asked for, but for the first one, which comes with the shell. */
+export function createAppRouter(history: RouterHistory): Router {
+  return createRouter({
+    history,
     routes: [
       {
         path: "/",
@@ -56,9 +53,4 @@ export function createAppRouter(base: string): Router {
       },
     ],
   })
-  router.afterEach((to) => {
-    const what = typeof to.params["id"] === "string" ? to.params["id"] : to.meta["title"]
-    document.title = `${what} · BooControl`
-  })
-  return router
 }

@@ -107,6 +107,28 @@ describe("the demo fleet in the cockpit", () => {
     await page.close()
   })
 
+  it("sends the fleet in the page itself, with its moment, and takes it over without a complaint", async () => {
+    const still = await browser.newContext({
+      javaScriptEnabled: false,
+      viewport: { width: 1440, height: 900 },
+    })
+    const written = await still.newPage()
+    await written.goto(product.url)
+    expect(await written.locator(".as-of").textContent()).toMatch(/as of \d\d:\d\d:\d\d UTC/)
+    for (const id of DEMO_HOSTS) await written.locator(`[data-host="${id}"] [data-model]`).first().waitFor()
+    await still.close()
+
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()))
+    page.on("pageerror", (error) => complaints.push(error.message))
+    await page.goto(product.url, { waitUntil: "commit" })
+    await page.getByText("Connected", { exact: true }).waitFor()
+    await page.locator("html[data-fonts]:not([data-as-of])").waitFor()
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
   it("brings a request from a host's llama-swap to the card, the feed and the table, with its source", async () => {
     const page = await open("/")
     const model = page.locator('[data-host="embedding"] [data-model="qwen3-4b"]')

@@ -3,14 +3,25 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import Fastify from "fastify"
-import { expect, it, onTestFinished } from "vitest"
+import type { Frame } from "@boocontrol/shared/frames"
+import { describe, expect, it, onTestFinished } from "vitest"
+import type { Actor } from "../access/index.ts"
+import { createFirstScreen } from "./first-screen.ts"
+import type { FirstScreen } from "./first-screen.ts"
 import { installHttpRules } from "./http.ts"
+import { silentLog } from "./log.ts"
 import { installStatic, withBase, withScripts } from "./static.ts"
 
 const PAGE =
   '<!doctype html><html><head><script>start()</script><script src="./assets/a-1.js"></script></head></html>'
 
-async function served(basePath: string, isBuilt = true) {
+interface Given {
+  isBuilt?: boolean
+  actor?: Actor["kind"]
+  firstScreen?: FirstScreen
+}
+
+async function served(basePath: string, { isBuilt = true, actor, firstScreen }: Given = {}) {
   const root = mkdtempSync(join(tmpdir(), "static-"))
   if (isBuilt) {
     mkdirSync(join(root, "assets"))
@@ -22,7 +33,12 @@ async function served(basePath: string, isBuilt = true) {
   writeFileSync(join(root, "..", "outside.txt"), "secret")
   const app = Fastify()
   installHttpRules(app)
-  await installStatic(app, { root, basePath, contentSecurityPolicy: "default-src 'self'" })
+  app.decorateRequest("actor", null)
+  app.addHook("onRequest", async (request) => {
+    if (actor) request.actor = { kind: actor, name: "", groups: [] } as Actor
+  })
+  const policy = { contentSecurityPolicy: "default-src 'self'" }
+  await installStatic(app, { root, basePath, ...policy, ...(firstScreen ? { firstScreen } : {}) })
   onTestFinished(() => app.close())
   return (url: string, headers: Record<string, string> = {}) => app.inject({ url, headers })
 }
@@ -76,10 +92,50 @@ it.each([
 })
 
 it("says how to build the cockpit when it is not built", async () => {
-  const get = await served("/", false)
+  const get = await served("/", { isBuilt: false })
   const reply = await get("/", browser)
   expect(reply.statusCode).toBe(503)
   expect(reply.body).toContain("pnpm build")
+})
+
+describe("the page that shows the fleet", () => {
+  const written: FirstScreen = async (page, base) =>
+    page.replace("</html>", `FLEET below ${base}<script>evil()</script></html>`)
+
+  it("comes with the fleet in it, is never kept, and allows no script that was written into it", async () => {
+    const get = await served("/control", { actor: "local", firstScreen: written })
+    const reply = await get("/control/", browser)
+    expect(reply.body).toContain('<base href="/control/">')
+    expect(reply.body).toContain("FLEET below /control/")
+    expect(reply.headers["cache-control"]).toBe("no-store")
+    const plain = await get("/control/hosts/box", browser)
+    expect(plain.body).not.toContain("FLEET")
+    expect(reply.headers["content-security-policy"]).toBe(plain.headers["content-security-policy"])
+  })
+
+  it.each([["anyone"], [undefined]] as const)("holds nothing of the fleet for %s", async (actor) => {
+    const get = await served("/", { ...(actor ? { actor } : {}), firstScreen: written })
+    const reply = await get("/", browser)
+    expect([reply.statusCode, reply.headers["cache-control"]]).toEqual([200, "no-cache"])
+    expect(reply.body).not.toContain("FLEET")
+  })
+
+  it.each([
+    ["there is nothing that writes it", null],
+    ["what writes it is broken", "export const writeFirstScreen = 1"],
+    ["writing it fails", "export function writeFirstScreen() { throw new Error('no') }"],
+  ])("comes without it where %s", async (_why, code) => {
+    const root = mkdtempSync(join(tmpdir(), "first-screen-"))
+    if (code !== null) {
+      mkdirSync(join(root, "server"))
+      writeFileSync(join(root, "server", "first-screen.js"), code)
+    }
+    const snapshot = () => ({ type: "control_fleet", kind: "lagged", topic: "fleet", dropped: 0 }) as Frame
+    const firstScreen = createFirstScreen({ root, snapshot, log: silentLog })
+    const get = await served("/", { actor: "local", firstScreen })
+    const reply = await get("/", browser)
+    expect([reply.statusCode, reply.body]).toEqual([200, withBase(PAGE, "/")])
+  })
 })
 
 it("replaces a base that the page has already", () => {

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs"
 import { join, resolve, sep } from "node:path"
 import fastifyStatic from "@fastify/static"
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { FirstScreen } from "./first-screen.ts"
 
 export interface StaticOptions {
   /** The built cockpit. */
@@ -10,6 +11,8 @@ export interface StaticOptions {
   /** `/` or `/control`. */
   basePath: string
   contentSecurityPolicy: string
+  /** For the page that shows the fleet, sent to whom the fleet may be shown. */
+  firstScreen?: FirstScreen
 }
 
 interface Page {
@@ -20,31 +23,50 @@ interface Page {
 
 const FOREVER = "public, max-age=31536000, immutable"
 const ASK_AGAIN = "no-cache"
+// Figures of a moment: neither shown again later nor left on a disk.
+const NEVER_KEEP = "no-store"
 
 /** Serves the cockpit: files as they are, and its page for every other address, so that a link into it works. */
 export async function installStatic(app: FastifyInstance, options: StaticOptions): Promise<void> {
-  const { root, basePath, contentSecurityPolicy } = options
+  const { root, basePath, contentSecurityPolicy, firstScreen } = options
   const prefix = basePath === "/" ? "" : basePath
   await app.register(fastifyStatic, { root, serve: false, preCompressed: true, cacheControl: false })
   let page: Page | null = null
 
-  const sendPage = (reply: FastifyReply): FastifyReply => {
+  const currentPage = (): Page | null => {
     const file = join(root, "index.html")
     const mtimeMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs
-    if (mtimeMs === undefined) return sendNotBuilt(reply)
+    if (mtimeMs === undefined) return null
     if (page?.mtimeMs !== mtimeMs) {
       const html = withBase(readFileSync(file, "utf8"), `${prefix}/`)
       page = { html, mtimeMs, policy: withScripts(contentSecurityPolicy, html) }
     }
-    return reply
-      .headers({ "cache-control": ASK_AGAIN, "content-security-policy": page.policy })
-      .type("text/html; charset=utf-8")
-      .send(page.html)
+    return page
   }
 
-  const serve = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const sendPage = (reply: FastifyReply, written: string | null = null): FastifyReply => {
+    const current = currentPage()
+    if (!current) return sendNotBuilt(reply)
+    return reply
+      .headers({
+        "cache-control": written === null ? ASK_AGAIN : NEVER_KEEP,
+        // Of the page as it was built: what was written into it may bring no script.
+        "content-security-policy": current.policy,
+      })
+      .type("text/html; charset=utf-8")
+      .send(written ?? current.html)
+  }
+
+  const sendFleetPage = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const current = currentPage()
+    const actor = request.actor?.kind ?? "anyone"
+    const write = actor === "anyone" ? undefined : firstScreen
+    return sendPage(reply, write && current ? await write(current.html, `${prefix}/`) : null)
+  }
+
+  const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const path = decodeURI(request.url.split("?", 1)[0] ?? "").slice(prefix.length + 1)
-    if (path === "" || path === "index.html") return sendPage(reply)
+    if (path === "" || path === "index.html") return sendFleetPage(request, reply)
     if (isFileIn(root, path)) {
       // Vite puts a hash of the content into the name of everything in assets/.
       reply.header("cache-control", path.startsWith("assets/") ? FOREVER : ASK_AGAIN)

@@ -1,18 +1,28 @@
 /** How numbers and times are written, everywhere the same. Unknown is a dash. */
 export const DASH = "–"
 
+// A hub that writes a page does not know the time zone of who reads it: the page then says which one it means.
+let inUtc = false
+export function writeTimesInUtc(): void {
+  inUtc = true
+  dates = null
+}
+
 // The browser's own formatters take tens of milliseconds to make on a slow machine, before anything is painted:
 // plain figures and times of day are written by hand, and only whole dates wait for them.
 let dates: { readonly short: Intl.DateTimeFormat; readonly full: Intl.DateTimeFormat } | null = null
 function dateFormats(): NonNullable<typeof dates> {
+  const timeZone = inUtc ? "UTC" : undefined
   dates ??= {
     short: new Intl.DateTimeFormat("en-GB", {
       day: "2-digit",
       month: "short",
       hour: "2-digit",
       minute: "2-digit",
+      timeZone,
+      ...(inUtc ? { timeZoneName: "short" } : {}),
     }),
-    full: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" }),
+    full: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long", timeZone }),
   }
   return dates
 }
@@ -67,12 +77,22 @@ export function ago(ms: number): string {
 }
 
 export function clockTime(epochMs: number): string {
-  return `${clockMinute(epochMs)}:${two(new Date(epochMs).getSeconds())}`
+  const at = new Date(epochMs)
+  return inZone(`${hourAndMinute(at)}:${two(at.getSeconds())}`)
 }
 
 export function clockMinute(epochMs: number): string {
-  const at = new Date(epochMs)
-  return `${two(at.getHours())}:${two(at.getMinutes())}`
+  return inZone(hourAndMinute(new Date(epochMs)))
+}
+
+function hourAndMinute(at: Date): string {
+  return inUtc
+    ? `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`
+    : `${two(at.getHours())}:${two(at.getMinutes())}`
+}
+
+function inZone(text: string): string {
+  return inUtc ? `${text} UTC` : text
 }
 
 /** Time of day; with its date where it was not within the last 20 hours. */

@@ -1,4 +1,4 @@
-import { onScopeDispose } from "vue"
+import { onBeforeUnmount, onMounted } from "vue"
 
 /** Ctrl (or Command) and a key, anywhere on the page. */
 export function onShortcut(key: string, run: () => void): void {
@@ -7,6 +7,6 @@ export function onShortcut(key: string, run: () => void): void {
     event.preventDefault()
     run()
   }
-  addEventListener("keydown", listen)
-  onScopeDispose(() => removeEventListener("keydown", listen))
+  onMounted(() => addEventListener("keydown", listen))
+  onBeforeUnmount(() => removeEventListener("keydown", listen))
 }
