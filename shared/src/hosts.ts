@@ -63,6 +63,8 @@ export const SpoolStatus = z.object({
   dropped: z.int(),
   /** Why nothing can be written there; absent while it can. What waits is then in memory only. */
   problem: z.optional(z.string()),
+  /** Since when. */
+  problem_at: z.optional(Instant),
 })
 export type SpoolStatus = z.infer<typeof SpoolStatus>
 

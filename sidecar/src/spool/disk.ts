@@ -59,6 +59,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
   let early: Held[] = []
   let state: State = "opening"
   let problem: string | null = null
+  let problemAtMs = 0
   let nextNumber = 1
   let nextPosition: Recovered["nextPosition"] = { BOO_EVENTS: 1, BOO_PERF: 1 }
   let newest: Held | null = null
@@ -203,6 +204,8 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
 
   function tell(what: string | null): void {
     if (problem === what) return
+    // Another reason is not another beginning.
+    if (problem === null) problemAtMs = clock.now()
     problem = what
     events.onProblem()
   }
@@ -316,7 +319,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
         bytes: all.reduce((sum, lane) => sum + lane.bytes(), 0),
         oldest_at: Number.isFinite(oldest) ? instantOf(oldest) : null,
         dropped: ledger.count(),
-        ...(problem === null ? {} : { problem }),
+        ...(problem === null ? {} : { problem, problem_at: instantOf(problemAtMs) }),
       }
     },
     async close() {

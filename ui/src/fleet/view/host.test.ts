@@ -1,5 +1,6 @@
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
+import { clockMinute } from "../../kit/format.ts"
 import { NOW, aGpu, aHost, aModel, aRow, aSample } from "../../test/examples.ts"
 import { freshSample, gaugesOf, hasGpu } from "./gauges.ts"
 import { fullIdentityOf, identityOf, inChoice, leaseWords } from "./host.ts"
@@ -38,6 +39,23 @@ describe("what is wrong with a host", () => {
       "bad",
     ],
     [
+      "a spool that cannot be written",
+      {
+        spool: {
+          ...{ depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem_at: instantOf(NOW - 60_000) },
+          problem: "the spool cannot be written: no space left",
+        },
+      },
+      [`spool cannot be written since ${clockMinute(NOW - 60_000)}`],
+      "bad",
+    ],
+    [
+      "a spool that cannot be written, as an older sidecar says it",
+      { spool: { depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem: "no space left" } },
+      ["spool cannot be written"],
+      "bad",
+    ],
+    [
       "a backlog",
       { spool: { depth: 1204, bytes: 0, oldest_at: null, dropped: 0 } },
       ["1,204 records wait on its disk"],
@@ -73,6 +91,12 @@ describe("what is wrong with a host", () => {
     const troubles = troublesOf(host, null, NOW)
     expect(troubles.map(({ text }) => text)).toEqual(texts)
     expect(pulseOf(host, troubles).tone).toBe(tone)
+  })
+
+  it("says of a spool that cannot be written why, what is at risk and what to do", () => {
+    const spool = { depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem: "no space left" }
+    const [found] = troublesOf(aHost({ spool }), null, NOW)
+    expect(found?.title).toMatch(/no space left.*lost if the sidecar stopped.*free space.*BOO_SPOOL_DIR/)
   })
 
   it("a lost card is the worst, and needs attention", () => {

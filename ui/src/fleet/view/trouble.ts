@@ -1,7 +1,7 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { PerfSample } from "@boocontrol/shared/telemetry"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { ago, count, plural } from "../../kit/format.ts"
+import { ago, count, plural, since } from "../../kit/format.ts"
 import type { Tone } from "../../kit/tone.ts"
 import { loadWords } from "./models.ts"
 
@@ -18,7 +18,12 @@ const SPOOL_BACKLOG = 200
 
 /** Everything about a host that its operator should know, worst first. */
 export function troublesOf(host: FleetHost, sample: PerfSample | null, nowMs: number): Trouble[] {
-  const found = [...standing(host, nowMs), ...broken(host, sample), ...passing(host, nowMs)]
+  const found = [
+    ...standing(host, nowMs),
+    ...spoolTroubles(host, nowMs),
+    ...broken(host, sample),
+    ...passing(host, nowMs),
+  ]
   return found.sort((a, b) => weight(a.tone) - weight(b.tone))
 }
 
@@ -76,14 +81,6 @@ function broken(host: FleetHost, sample: PerfSample | null): Trouble[] {
   if (sample?.gpu?.some((gpu) => gpu.state === "lost")) {
     found.push({ tone: "bad", text: "GPU lost", title: "The driver says that a card is gone" })
   }
-  if (host.spool && host.spool.dropped > 0) {
-    const lost = plural(host.spool.dropped, "record")
-    found.push({
-      tone: "bad",
-      text: `${lost} lost`,
-      title: "They did not fit on the host's disk spool",
-    })
-  }
   const failed = host.models.find((model) => model.state === "error")
   if (failed) {
     found.push({
@@ -91,6 +88,23 @@ function broken(host: FleetHost, sample: PerfSample | null): Trouble[] {
       text: `${failed.id} failed`,
       title: failed.error ?? "It stopped before it was ready",
     })
+  }
+  return found
+}
+
+function spoolTroubles({ spool }: FleetHost, nowMs: number): Trouble[] {
+  const found: Trouble[] = []
+  if (spool?.problem !== undefined) {
+    const at = spool.problem_at ? ` since ${since(epochMsOf(spool.problem_at), nowMs)}` : ""
+    found.push({
+      tone: "bad",
+      text: `spool cannot be written${at}`,
+      title: `${spool.problem}. It would be lost if the sidecar stopped: free space on that disk, or let the sidecar write to its BOO_SPOOL_DIR`,
+    })
+  }
+  if (spool && spool.dropped > 0) {
+    const text = `${plural(spool.dropped, "record")} lost`
+    found.push({ tone: "bad", text, title: "They did not fit on the host's disk spool" })
   }
   return found
 }

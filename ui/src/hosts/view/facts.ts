@@ -59,7 +59,8 @@ function feedWords(host: FleetHost): string | null {
 
 function spoolWords(host: FleetHost): string | null {
   if (!host.spool) return null
-  const { depth, dropped } = host.spool
+  const { depth, dropped, problem } = host.spool
+  if (problem !== undefined) return `${count(depth)} waiting · ${problem}`
   if (dropped > 0) return `${count(depth)} waiting, ${count(dropped)} lost`
   return depth === 0 ? "empty" : `${count(depth)} waiting`
 }
