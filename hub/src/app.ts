@@ -32,6 +32,7 @@ import type { NatsConnection } from "./platform/nats.ts"
 import { installOpenApi } from "./platform/openapi.ts"
 import { withPatience } from "./platform/postgres.ts"
 import type { Sql } from "./platform/postgres.ts"
+import { createSecretBox } from "./platform/secret-box.ts"
 import { createSockets } from "./platform/sockets.ts"
 import type { Sockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
@@ -75,7 +76,10 @@ export async function createApp({
 }: AppOptions): Promise<App> {
   const base = config.basePath === "/" ? "" : config.basePath
   const credentials = hostCredentials(config.dataDir)
-  const hosts = createHosts({ sql, log, credentials, natsUrl: config.nats.url })
+  const secrets = createSecretBox(config.dataDir)
+  const hosts = createHosts({
+    ...{ sql, log, credentials, secrets, natsUrl: config.nats.url, basePath: config.basePath },
+  })
   const logs = createLogs({ ids: () => fleet.ids() })
   const sockets = createSockets({
     clock,
@@ -148,7 +152,7 @@ export async function createApp({
 
   const breakers = createBreakers()
   const now = (): number => clock.now()
-  const routing = createPlanner({ fleet, breakers, keys: { keyOf: () => null }, now })
+  const routing = createPlanner({ fleet, breakers, keys: hosts, now })
   const judge = createJudge({ ...config, listenHost: config.listen.host })
   const access = {
     judge: (request: IncomingMessage, shown: { token: string | null; hasGatewayKey: boolean }) =>

@@ -49,6 +49,7 @@ export async function newWorld(label: string): Promise<World> {
 export interface RunningHub {
   app: App
   url: string
+  dataDir: string
   /** `GET` below /api/control, parsed. */
   get(path: string, init?: RequestInit): Promise<Response>
   send(method: string, path: string, body: unknown): Promise<Response>
@@ -85,7 +86,7 @@ export async function runHub(world: World, { env = {}, clock = systemClock, ...m
   const get = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(`${url}${base}/api/control${path}`, init)
   const hub: RunningHub = {
-    ...{ app, url, get },
+    ...{ app, url, get, dataDir: config.dataDir },
     send: (method, path, body) =>
       get(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
     fleet: async () => FleetSnapshot.parse(await (await get("/fleet")).json()),

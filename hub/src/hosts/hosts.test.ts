@@ -2,9 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
 import { HostRow, Provider } from "@boocontrol/shared/hosts"
 import { pageOf } from "@boocontrol/shared/http"
-import { envelope, presence } from "../../test/example-host.ts"
+import { envelope, hostId, presence } from "../../test/example-host.ts"
 import { newWorld, runHub } from "../../test/running-hub.ts"
 import type { RunningHub, World } from "../../test/running-hub.ts"
+import { silentLog } from "../platform/log.ts"
+import { connectPostgres } from "../platform/postgres.ts"
+import { createSecretBox } from "../platform/secret-box.ts"
+import { createUpstreamKeys } from "./upstream-keys.ts"
 
 let world: World
 let hub: RunningHub
@@ -79,6 +83,35 @@ describe("the registry", () => {
     })
   })
 
+  it("offers the gateway at the address it was asked at, first", async () => {
+    const { rows } = pageOf(Provider).parse(await (await hub.get("/providers")).json())
+    expect(rows[0]).toEqual({
+      id: "boocontrol",
+      kind: "boocontrol-gateway",
+      base_url: hub.url,
+      enabled: true,
+    })
+  })
+
+  it("keeps a host's key so that only the gateway gets it back, on every hub, until it is taken away", async () => {
+    await hub.send("POST", "/hosts", { provider_id: "locked" })
+    const set = (key: unknown) => hub.send("PUT", "/hosts/locked/upstream-key", { key })
+    expect((await set("sk-secret-1")).status).toBe(204)
+    const sql = connectPostgres(world.database.url, { log: silentLog })
+    const box = createSecretBox(hub.dataDir)
+    const open = async () => {
+      const keys = createUpstreamKeys({ sql, box, log: silentLog })
+      await keys.load()
+      return keys.keyOf(hostId("locked"))
+    }
+    expect(await open()).toBe("sk-secret-1")
+    expect(JSON.stringify(await sql`select * from control_hosts`)).not.toContain("sk-secret")
+    expect(await (await hub.get("/hosts")).text()).not.toContain("sk-secret")
+    await set(null)
+    expect(await open()).toBeNull()
+    await sql.end()
+  })
+
   it("tells another hub on the same database", async () => {
     const other = await runHub(world)
     const reader = await other.reader()
@@ -95,6 +128,8 @@ describe("the registry", () => {
   it.each([
     ["POST", "/hosts", { provider_id: "Not a slug" }, [400, "BAD_REQUEST"]],
     ["POST", "/hosts", { provider_id: "x", colour: "red" }, [400, "BAD_REQUEST"]],
+    ["PUT", "/hosts/nowhere/upstream-key", { key: "x" }, [404, "HOST_NOT_FOUND"]],
+    ["PUT", "/hosts/box/upstream-key", { key: "" }, [400, "BAD_REQUEST"]],
     ["PATCH", "/hosts/nowhere", { enabled: false }, [404, "HOST_NOT_FOUND"]],
     ["PATCH", "/hosts/new", { enabled: "no" }, [400, "BAD_REQUEST"]],
     ["DELETE", "/hosts/nowhere", {}, [404, "HOST_NOT_FOUND"]],

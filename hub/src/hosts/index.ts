@@ -4,10 +4,12 @@ import { HostId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
+import type { SecretBox } from "../platform/secret-box.ts"
 import type { HostCredentials } from "./credentials.ts"
 import { hostsRoutes } from "./routes.ts"
 import { HOSTS_CHANNEL, hostsStore } from "./store.ts"
 import type { HostFacts } from "./store.ts"
+import { createUpstreamKeys } from "./upstream-keys.ts"
 
 export type { HostFacts } from "./store.ts"
 
@@ -15,6 +17,9 @@ export interface HostsOptions {
   sql: Sql
   log: Log
   credentials: HostCredentials
+  secrets: SecretBox
+  /** Base path of the hub, where its gateway is. */
+  basePath: string
   /** Where hosts reach NATS. */
   natsUrl: string
 }
@@ -31,6 +36,8 @@ export interface Hosts {
   /** Registers a host that spoke. Answers from memory where there is nothing to write. */
   ensureHost(id: HostId, facts?: HostFacts | null): Promise<HostRow>
   isEnabled(id: HostId): boolean
+  /** The host's own key, for who sends it requests; null where it needs none. */
+  keyOf(id: HostId): string | null
   seen(hosts: readonly { id: HostId; at: Instant }[]): Promise<void>
   /** Calls back for each change, whoever made it, on this hub or another. */
   onChange(listener: (change: HostChange) => void): void
@@ -39,8 +46,9 @@ export interface Hosts {
   stop(): Promise<void>
 }
 
-export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): Hosts {
+export function createHosts({ sql, log, credentials, secrets, natsUrl, basePath }: HostsOptions): Hosts {
   const store = hostsStore(sql)
+  const keys = createUpstreamKeys({ sql, box: secrets, log })
   const rows = new Map<HostId, HostRow>()
   const listeners: ((change: HostChange) => void)[] = []
   const inHand = new Map<HostId, Promise<HostRow>>()
@@ -54,7 +62,9 @@ export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): H
 
   const reload = async (payload: string): Promise<void> => {
     const id = HostId.safeParse(payload)
-    if (id.success) keep(id.data, await store.find(id.data))
+    if (!id.success) return
+    keep(id.data, await store.find(id.data))
+    await keys.reload(id.data)
   }
 
   const ensure = async (id: HostId, facts: HostFacts | null): Promise<HostRow> => {
@@ -78,14 +88,16 @@ export function createHosts({ sql, log, credentials, natsUrl }: HostsOptions): H
   }
 
   return {
-    routes: hostsRoutes({ store, rows, keep, credentials, natsUrl }),
+    routes: hostsRoutes({ store, rows, keep, keys, credentials, natsUrl, basePath }),
     async load() {
       for (const row of await store.all()) rows.set(row.provider_id, row)
+      await keys.load()
     },
     rows: () => [...rows.values()],
     get: (id) => rows.get(id),
     ensureHost,
     isEnabled: (id) => rows.get(id)?.enabled ?? true,
+    keyOf: keys.keyOf,
     seen: (hosts) => store.seen(hosts),
     onChange: (listener) => void listeners.push(listener),
     async start() {

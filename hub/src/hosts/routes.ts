@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify"
+import type { FastifyInstance, FastifyRequest } from "fastify"
 import * as z from "zod/mini"
 import { BooError } from "@boocontrol/shared/errors"
 import { HostPatch, HostRow, Provider } from "@boocontrol/shared/hosts"
@@ -8,6 +8,7 @@ import { describeRoute, parseBody, parseParams } from "../platform/http.ts"
 import { enrolmentOf } from "./credentials.ts"
 import type { HostCredentials } from "./credentials.ts"
 import type { HostsStore } from "./store.ts"
+import type { UpstreamKeys } from "./upstream-keys.ts"
 
 const tags = ["hosts"]
 const HostParams = z.object({ id: HostId })
@@ -17,6 +18,11 @@ const NewHost = z.strictObject({
   provider_id: HostId,
   display_name: z.optional(z.string().check(z.minLength(1), z.maxLength(80))),
   tags: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(40))).check(z.maxLength(20))),
+})
+
+/** Body of `PUT /hosts/:id/upstream-key`; null takes the key away. It is never given out again. */
+const UpstreamKey = z.strictObject({
+  key: z.nullable(z.string().check(z.minLength(1), z.maxLength(500), z.regex(/^\S+$/))),
 })
 
 const Enrolment = z.object({
@@ -30,11 +36,14 @@ export interface HostsRoutesOptions {
   store: HostsStore
   rows: ReadonlyMap<HostId, HostRow>
   keep: (id: HostId, row: HostRow | null) => void
+  keys: UpstreamKeys
   credentials: HostCredentials
   natsUrl: string
+  basePath: string
 }
 
-export function hostsRoutes({ store, rows, keep, credentials, natsUrl }: HostsRoutesOptions) {
+export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: HostsRoutesOptions) {
+  const { natsUrl, basePath } = rest
   const unknown = (id: HostId): BooError =>
     new BooError("HOST_NOT_FOUND", { host: id, known: [...rows.keys()] })
   const sorted = (): HostRow[] => [...rows.values()].sort((a, b) => (a.provider_id < b.provider_id ? -1 : 1))
@@ -77,6 +86,19 @@ export function hostsRoutes({ store, rows, keep, credentials, natsUrl }: HostsRo
       },
     )
 
+    app.put(
+      "/hosts/:id/upstream-key",
+      describeRoute({
+        summary: "The key that the gateway sends to this host; kept encrypted, and never given out",
+        ...{ tags, params: HostParams, body: UpstreamKey, response: { 204: z.null() } },
+      }),
+      async (request, reply) => {
+        const { id } = parseParams(HostParams, request.params)
+        if (!(await keys.set(id, parseBody(UpstreamKey, request.body).key))) throw unknown(id)
+        return reply.code(204).send()
+      },
+    )
+
     app.delete(
       "/hosts/:id",
       describeRoute({
@@ -93,10 +115,19 @@ export function hostsRoutes({ store, rows, keep, credentials, natsUrl }: HostsRo
 
     app.get(
       "/providers",
-      describeRoute({ summary: "Hosts as other applications list them", tags, response: pageOf(Provider) }),
-      async () => ({ rows: sorted().map(providerOf), next: null }),
+      describeRoute({
+        summary: "The gateway, and the hosts, as other applications list them; the API is at <base_url>/v1",
+        ...{ tags, response: pageOf(Provider) },
+      }),
+      async (request) => ({ rows: [gatewayOf(request, basePath), ...sorted().map(providerOf)], next: null }),
     )
   }
+}
+
+/** At the address the asker has used: it works from there. */
+function gatewayOf({ protocol, host }: FastifyRequest, basePath: string): Provider {
+  const base_url = `${protocol}://${host}${basePath === "/" ? "" : basePath}`
+  return { id: "boocontrol", kind: "boocontrol-gateway", base_url, enabled: true }
 }
 
 function providerOf(row: HostRow): Provider {
