@@ -14,7 +14,7 @@ import type { Config } from "./config.ts"
 import { createActivity } from "./activity/index.ts"
 import { LEFT_TO_STORING, createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
-import { createBreakers, createGateway, createPlanner } from "./gateway/index.ts"
+import { createBreakers, createGateway, createKeys, createPlanner } from "./gateway/index.ts"
 import type { Gateway } from "./gateway/index.ts"
 import { createHealth } from "./health/index.ts"
 import { createMetrics } from "./health/metrics.ts"
@@ -160,12 +160,13 @@ export async function createApp({
   }
   const gateway = createGateway({
     ...{ clock, basePath: config.basePath, routing, fleet, breakers, access },
+    keys: createKeys({ sql, clock, log }),
   })
   const http = await createHttp({
     ...{ config, uiFolder, log, sockets, gateway, judge },
     snapshot: () => fleet.snapshot(),
   })
-  const live = [hosts.routes, fleet.routes, logs.routes]
+  const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes]
   const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
@@ -183,7 +184,7 @@ export async function createApp({
       ingest.start()
       activity.start()
       telemetry.start()
-      gateway.start()
+      await gateway.start()
     },
     async stop() {
       sockets.stop()

@@ -105,6 +105,7 @@ export const ERRORS = {
     retryable: false,
     message: "Host {host} has no profile {profile}. It has: {known}",
   },
+  KEY_NOT_FOUND: { status: 404, retryable: false, message: "No gateway key {key}, or it was revoked before" },
   ENVELOPE_REJECTED: {
     status: 422,
     retryable: false,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { SourceLabel } from "@boocontrol/shared/ids"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
+import type { CallerKey, Keyring } from "./keys.ts"
 
 /** Whether this request may come in at all: by its Host and Origin, and by what it shows. */
 export interface AccessPort {
@@ -11,21 +12,25 @@ export interface AccessPort {
   ): { ok: true } | { ok: false; status: number; code: string; message: string }
 }
 
+export type KeyringPort = Pick<Keyring, "look">
+
 export interface Entry {
   readonly source: string
-  readonly keyLabel: string | null
-  /** Models this caller may use; null all. */
-  readonly mayUse: ((model: string) => boolean) | null
+  /** Null: whoever asks needs none, or is the administrator. */
+  readonly key: CallerKey | null
 }
 
 /** Lets a request in or says why not. */
-export function createDoor(access: AccessPort) {
+export function createDoor(access: AccessPort, keys: KeyringPort | null) {
   return {
     enter(request: IncomingMessage): Entry | GatewayProblem {
       const routed = request.headers["x-boo-request-id"]
       if (routed !== undefined) return problems.alreadyRouted(String(routed).slice(0, 100))
       const token = credentialOf(request)
-      const verdict = access.judge(request, { token, hasGatewayKey: false })
+      const shown = keys?.look(token) ?? null
+      if (shown !== null && "problem" in shown) return shown.problem
+      const key = shown?.key ?? null
+      const verdict = access.judge(request, { token, hasGatewayKey: key !== null })
       if (!verdict.ok) {
         const { status, code, message } = verdict
         return status === 401
@@ -39,7 +44,7 @@ export function createDoor(access: AccessPort) {
           "bad_source",
         )
       }
-      return { source: source ?? "unlabelled", keyLabel: null, mayUse: null }
+      return { source: source ?? key?.label ?? "unlabelled", key }
     },
   }
 }

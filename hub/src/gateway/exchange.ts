@@ -45,6 +45,8 @@ export interface ExchangeEnd {
   readonly firstByteMs: number | null
   readonly durationMs: number
   readonly usage: TokenUsage | null
+  /** Of the answer, as far as it went. */
+  readonly bytes: number
 }
 
 /** Beyond this the fleet has spoken: further hosts would only be told of the same trouble. */
@@ -339,6 +341,7 @@ export class Exchange implements RelayListener {
     this.#passage?.close({ outcome, status, attempts: this.#attempts })
     this.#desk.ended({
       ...{ ask: this.#facts.ask, outcome, status, attempts: this.#attempts, usage: served.usage },
+      bytes: this.#facts.answer.bytes,
       ...{ host: served.by?.host ?? served.by?.target ?? null, model: served.by?.model ?? null },
       ...{ firstByteMs: this.#firstByteMs, durationMs: this.#desk.now() - this.#facts.startedMs },
     })

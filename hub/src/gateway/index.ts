@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { FastifyInstance } from "fastify"
 import type { Clock } from "../platform/clock.ts"
 import { Answer } from "./answer.ts"
 import { Ask } from "./ask.ts"
@@ -13,13 +14,18 @@ import type { AccessPort } from "./door.ts"
 import { Exchange } from "./exchange.ts"
 import type { ExchangeEnd } from "./exchange.ts"
 import { createListing } from "./listing.ts"
+import type { Reservation } from "./keys.ts"
 import { createPools } from "./pools.ts"
 import type { FleetPort, RoutingPort } from "./ports.ts"
+import { gatewayRoutes } from "./routes.ts"
+import type { Keys } from "./run.ts"
+import { spentOf } from "./spent.ts"
 
 export { createBreakers } from "./breakers.ts"
 export type { Breakers, FedBreakers } from "./breakers.ts"
 export { createPlanner } from "./planner.ts"
 export type { ExchangeEnd } from "./exchange.ts"
+export { createKeys } from "./run.ts"
 
 export interface GatewayOptions {
   clock: Clock
@@ -29,6 +35,8 @@ export interface GatewayOptions {
   fleet: FleetPort
   breakers: FedBreakers
   access: AccessPort
+  /** Null where there are no keys to ask for. */
+  keys: Keys | null
   /** Told of every request, once, when it is over. Must not wait. */
   ended?: (end: ExchangeEnd) => void
 }
@@ -36,7 +44,9 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Takes the request if it is the gateway's: then nobody else may touch it. */
   takes(request: IncomingMessage, response: ServerResponse): boolean
-  start(): void
+  /** `/keys`; to be registered below `/api/control`. */
+  routes: (app: FastifyInstance) => Promise<void>
+  start(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,12 +55,12 @@ const LINGER_MS = 3_000
 
 /** The data plane: requests come in raw, go to whom `routing` names, and answers go back byte for byte. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { clock, routing, breakers, ended } = options
+  const { clock, routing, breakers, ended, keys } = options
   const now = (): number => clock.now()
   const base = options.basePath === "/" ? "" : options.basePath
   const pools = createPools()
   const bodies = createBodyDesk(now)
-  const door = createDoor(options.access)
+  const door = createDoor(options.access, keys?.ring ?? null)
   const listing = createListing({ fleet: options.fleet, routing, now })
   const running = new Set<Exchange>()
   let endTicks: (() => void) | null = null
@@ -80,14 +90,19 @@ export function createGateway(options: GatewayOptions): Gateway {
     const entry = door.enter(request)
     if (isProblem(entry)) return turnAway(request, () => answer.refuse(entry))
     let exchange: Exchange | null = null
-    const reader = bodies.read(request, target, (body) => {
+    bodies.read(request, target, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
-      const ask = new Ask({ requestId, endpoint: kind, ...entry, request, body })
+      const { source, key } = entry
+      const ask = new Ask({ requestId, endpoint: kind, source, keyLabel: key?.label ?? null, request, body })
+      const reservation = key?.begin(ask) ?? null
+      if (reservation !== null && isProblem(reservation))
+        return turnAway(request, () => answer.refuse(reservation))
       const begun = new Exchange(
         {
           ...{ routing, pools, breakers, now },
           ended(end) {
             running.delete(begun)
+            if (reservation !== null) settle(reservation, end)
             ended?.(end)
           },
         },
@@ -100,9 +115,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     response.on("close", () => {
       if (response.writableFinished) return
       exchange?.left()
-      void reader
     })
   }
+
+  const settle = (reservation: Reservation, end: ExchangeEnd): void =>
+    reservation.settle({ ...spentOf(end), atMs: now() })
 
   const serve = (endpoint: Endpoint, request: IncomingMessage, response: ServerResponse): void => {
     if (endpoint.does === "forward") return forward(endpoint, request, response)
@@ -115,7 +132,8 @@ export function createGateway(options: GatewayOptions): Gateway {
         problems.notServed(request.method ?? "", endpoint.path.split("?", 1)[0] ?? "", endpoint.allowed),
       )
     }
-    const reply = endpoint.does === "models" ? listing.models(entry.mayUse) : listing.props(endpoint.model)
+    const reply =
+      endpoint.does === "models" ? listing.models(entry.key?.mayUse ?? null) : listing.props(endpoint.model)
     if (isProblem(reply)) return answer.refuse(reply)
     const body = Buffer.from(JSON.stringify(reply))
     answer.begin(200, ["content-type", "application/json", "content-length", String(body.length)], false)
@@ -131,7 +149,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       serve(endpoint, request, response)
       return true
     },
-    start() {
+    routes: keys === null ? async () => undefined : gatewayRoutes(keys.ring),
+    async start() {
+      await keys?.start()
       endTicks ??= clock.every(TICK_MS, () => {
         const nowMs = now()
         bodies.tick(nowMs)
@@ -143,6 +163,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       endTicks = null
       for (const exchange of running) exchange.left()
       await pools.close()
+      await keys?.stop()
     },
   }
 }

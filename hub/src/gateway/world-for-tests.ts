@@ -10,6 +10,7 @@ import type { ExchangeEnd, Gateway } from "./index.ts"
 import type { FedBreakers } from "./breakers.ts"
 import type { AccessPort } from "./door.ts"
 import type { RoutingPort } from "./ports.ts"
+import type { Keys } from "./run.ts"
 
 export interface Heard {
   method: string
@@ -138,18 +139,25 @@ export interface TestGatewayOptions {
   routing?: (breakers: FedBreakers) => RoutingPort
   access?: AccessPort
   keyOf?: (host: HostId) => string | null
+  keys?: Keys | null
 }
 
 const OPEN: AccessPort = { judge: () => ({ ok: true }) }
 
 /** The data plane alone on a port of its own, with a fleet that a test may change at any time. */
-export async function testGateway({ hosts, routing, access = OPEN, keyOf = () => null }: TestGatewayOptions) {
+export async function testGateway({
+  hosts,
+  routing,
+  access = OPEN,
+  keyOf = () => null,
+  keys = null,
+}: TestGatewayOptions) {
   const breakers = createBreakers()
   const ends: ExchangeEnd[] = []
   const now = (): number => systemClock.now()
   const fleet = { hosts: () => world.hosts }
   const gateway = createGateway({
-    ...{ clock: systemClock, basePath: "/", breakers, access, fleet },
+    ...{ clock: systemClock, basePath: "/", breakers, access, fleet, keys },
     routing: routing?.(breakers) ?? createPlanner({ fleet, breakers, keys: { keyOf }, now }),
     ended: (end) => void ends.push(end),
   })
@@ -157,7 +165,7 @@ export async function testGateway({ hosts, routing, access = OPEN, keyOf = () =>
     if (!gateway.takes(request, response)) response.writeHead(404).end("not the gateway's")
   })
   const url = await listening(server)
-  gateway.start()
+  await gateway.start()
   const world: TestGateway = {
     ...{ url, gateway, breakers, ends, hosts },
     post: (path, body, headers = {}) =>

@@ -1,0 +1,136 @@
+/** What a key may use; null no limit. */
+export interface KeyLimits {
+  readonly requests_per_min: number | null
+  readonly tokens_per_min: number | null
+  readonly tokens_per_day: number | null
+  readonly tokens_per_month: number | null
+  readonly money_per_day: number | null
+  readonly money_per_month: number | null
+}
+
+/** What it has used: the last minute request by request, so that a bound holds in every minute, not from one to the next. */
+export interface KeyUse {
+  readonly starts: number[]
+  readonly spent: { atMs: number; tokens: number }[]
+  /** Set aside for requests that run: a stream counts from its start. */
+  reserved: number
+  day: number
+  dayTokens: number
+  dayMoney: number
+  month: number
+  monthTokens: number
+  monthMoney: number
+}
+
+export type Admission =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly limit: keyof KeyLimits; readonly retryAfterS: number }
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+export function unusedKey(nowMs: number): KeyUse {
+  return {
+    ...{ starts: [], spent: [], reserved: 0, dayTokens: 0, dayMoney: 0, monthTokens: 0, monthMoney: 0 },
+    ...{ day: dayOf(nowMs), month: monthOf(nowMs) },
+  }
+}
+
+export function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS)
+}
+
+/** Months since 1970. */
+export function monthOf(ms: number): number {
+  const date = new Date(ms)
+  return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth()
+}
+
+/** Forgets what lies behind the windows. */
+function roll(use: KeyUse, nowMs: number): void {
+  const since = nowMs - MINUTE_MS
+  while (use.starts[0] !== undefined && use.starts[0] <= since) use.starts.shift()
+  while (use.spent[0] !== undefined && use.spent[0].atMs <= since) use.spent.shift()
+  if (use.day !== dayOf(nowMs)) Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0 })
+  if (use.month !== monthOf(nowMs))
+    Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
+}
+
+/**
+ * Lets a request begin and sets its tokens aside, or names the limit that stands against it. What runs counts with what
+ * it was let in for, so that many streams at once cannot pass a bound together.
+ */
+export function admit(
+  use: KeyUse,
+  limits: KeyLimits,
+  { nowMs, tokens }: { nowMs: number; tokens: number },
+): Admission {
+  roll(use, nowMs)
+  const wanted = use.reserved + tokens
+  const oldestStart = use.starts[0] ?? nowMs
+  if (limits.requests_per_min !== null && use.starts.length >= limits.requests_per_min)
+    return no("requests_per_min", oldestStart + MINUTE_MS - nowMs)
+  if (limits.tokens_per_min !== null) {
+    const minute = use.spent.reduce((sum, each) => sum + each.tokens, 0)
+    const oldest = use.spent[0]?.atMs ?? nowMs - MINUTE_MS + 1000
+    if (minute + wanted > limits.tokens_per_min) return no("tokens_per_min", oldest + MINUTE_MS - nowMs)
+  }
+  const toMidnight = (use.day + 1) * DAY_MS - nowMs
+  const nextMonth = Date.UTC(1970 + Math.floor((use.month + 1) / 12), (use.month + 1) % 12) - nowMs
+  if (over(use.dayTokens + wanted, limits.tokens_per_day)) return no("tokens_per_day", toMidnight)
+  if (over(use.monthTokens + wanted, limits.tokens_per_month)) return no("tokens_per_month", nextMonth)
+  // What a request costs is known only afterwards: a budget that is used up lets nothing in.
+  if (limits.money_per_day !== null && use.dayMoney >= limits.money_per_day)
+    return no("money_per_day", toMidnight)
+  if (limits.money_per_month !== null && use.monthMoney >= limits.money_per_month)
+    return no("money_per_month", nextMonth)
+  use.starts.push(nowMs)
+  use.reserved += tokens
+  return { ok: true }
+}
+
+/** The request is over: what it really used takes the place of what was set aside. */
+export function settle(
+  use: KeyUse,
+  done: { nowMs: number; reserved: number; tokens: number; money: number },
+): void {
+  const { nowMs, reserved, tokens, money } = done
+  roll(use, nowMs)
+  use.reserved = Math.max(0, use.reserved - reserved)
+  if (tokens > 0) use.spent.push({ atMs: nowMs, tokens })
+  use.dayTokens += tokens
+  use.monthTokens += tokens
+  use.dayMoney += money
+  use.monthMoney += money
+}
+
+function over(wanted: number, limit: number | null): boolean {
+  return limit !== null && wanted > limit
+}
+
+function no(limit: keyof KeyLimits, ms: number): Admission {
+  return { ok: false, limit, retryAfterS: Math.max(1, Math.ceil(ms / 1000)) }
+}
+
+/** Bytes of JSON text per token, on the careful side; a picture's bytes are no tokens. */
+const BYTES_PER_TOKEN = 4
+const TOKENS_OF_IMAGES = 1_000
+
+export function estimateTokens(ask: {
+  readonly promptBytes: number | null
+  readonly maxTokens: number | null
+  readonly hasImages: boolean
+}): number {
+  const prompt = ask.hasImages ? TOKENS_OF_IMAGES : Math.ceil((ask.promptBytes ?? 0) / BYTES_PER_TOKEN)
+  return prompt + Math.max(0, ask.maxTokens ?? 0)
+}
+
+/** `*` stands for anything: `qwen*`, `auto:*`. */
+export function allows(patterns: readonly string[], model: string): boolean {
+  return patterns.some((pattern) => {
+    const star = pattern.indexOf("*")
+    if (star === -1) return pattern === model
+    const [head, tail] = [pattern.slice(0, star), pattern.slice(star + 1)]
+    return model.length >= head.length + tail.length && model.startsWith(head) && model.endsWith(tail)
+  })
+}

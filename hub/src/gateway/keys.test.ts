@@ -1,0 +1,164 @@
+import { once } from "node:events"
+import { request } from "node:http"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as z from "zod/mini"
+import { GatewayKey, MadeGatewayKey } from "@boocontrol/shared/gateway"
+import { pageOf } from "@boocontrol/shared/http"
+import { envelope, model, presence } from "../../test/example-host.ts"
+import { newWorld, runHub } from "../../test/running-hub.ts"
+import type { RunningHub, World } from "../../test/running-hub.ts"
+import { silentLog } from "../platform/log.ts"
+import { connectPostgres } from "../platform/postgres.ts"
+import { fakeHost, json } from "./world-for-tests.ts"
+import type { FakeHost } from "./world-for-tests.ts"
+
+const TOKEN = "0123456789abcdef-token"
+let world: World
+let hub: RunningHub
+let other: RunningHub
+let host: FakeHost
+beforeAll(async () => {
+  world = await newWorld("keys")
+  host = await fakeHost(json(200, { usage: { prompt_tokens: 60, completion_tokens: 40 } }))
+  ;[hub, other] = [await runHub(world, { env: { BOO_ADMIN_TOKEN: TOKEN } }), await runHub(world)]
+  const seen = other.reader()
+  world.say(envelope("presence", presence({ advertise_url: host.url }), { host: "a" }))
+  world.say(
+    envelope(
+      "models",
+      { models: [model("m", "ready"), model("n", "ready")], transitions: [] },
+      { host: "a" },
+    ),
+  )
+  const reader = await seen
+  await reader.until(() => (reader.host("a")?.models.length ?? 0) > 0, "the models")
+})
+afterAll(async () => {
+  await Promise.all([hub.stop(), other.stop(), host.close()])
+  await world.end()
+})
+
+const admin = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" }
+const ask = (name: string, key: string | null, at: RunningHub = hub, headers: Record<string, string> = {}) =>
+  fetch(`${at.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers },
+    body: JSON.stringify({ model: name, messages: [] }),
+  })
+const make = async (body: object): Promise<MadeGatewayKey> => {
+  const reply = await hub.get("/keys", { method: "POST", headers: admin, body: JSON.stringify(body) })
+  expect(reply.status).toBe(201)
+  return MadeGatewayKey.parse(await reply.json())
+}
+const Failed = z.object({ error: z.object({ code: z.string() }) })
+const outcome = async (reply: Response) => [
+  reply.status,
+  reply.ok ? (await reply.text(), "ok") : Failed.parse(await reply.json()).error.code,
+]
+const listed = async () =>
+  pageOf(GatewayKey).parse(await (await hub.get("/keys", { headers: admin })).json()).rows
+
+describe("a key of the gateway", () => {
+  it("is not what an administrator's token is", async () => {
+    // The first hub hears the same messages as the second, in its own time.
+    await expect.poll(async () => outcome(await ask("m", TOKEN)), { timeout: 5_000 }).toEqual([200, "ok"])
+  })
+
+  it("lets its holder in where a token is needed, as a bearer or as x-api-key, and nowhere else", async () => {
+    const { key } = await make({ label: "boochat" })
+    expect(await outcome(await ask("m", key))).toEqual([200, "ok"])
+    expect(host.heard.at(-1)?.headers["x-boo-source"]).toBe("boochat")
+    expect(await outcome(await ask("m", null, hub, { "x-api-key": key, "x-boo-source": "arena" }))).toEqual([
+      200,
+      "ok",
+    ])
+    expect(host.heard.at(-1)?.headers["x-boo-source"]).toBe("arena")
+    expect((await hub.get("/hosts", { headers: { authorization: `Bearer ${key}` } })).status).toBe(401)
+    expect(await outcome(await ask("m", null))).toEqual([401, "UNAUTHORIZED"])
+    expect(await outcome(await ask("m", "wrong"))).toEqual([401, "UNAUTHORIZED"])
+  })
+
+  it.each([{ host: "evil.example.org" }, { origin: "http://evil.example.org" }])(
+    "is of no use to a page of somebody else: %j",
+    async (headers) => {
+      const { key } = await make({ label: "stolen" })
+      const sent = request(`${hub.url}/v1/models`, {
+        headers: { authorization: `Bearer ${key}`, ...headers },
+      })
+      const replied = once(sent, "response")
+      sent.end()
+      const [reply] = await replied
+      expect(reply.statusCode).toBe(403)
+      reply.resume()
+    },
+  )
+
+  it("is not needed on loopback without a token, where whatever a client sends is let be", async () => {
+    expect(await outcome(await ask("m", null, other))).toEqual([200, "ok"])
+    expect(await outcome(await ask("m", "sk-anything", other))).toEqual([200, "ok"])
+    expect(await outcome(await ask("m", "boo-not-a-key", other))).toEqual([401, "key_unknown"])
+  })
+
+  it("uses the models it may, and sees no others", async () => {
+    const { key } = await make({ label: "narrow", models: ["m*"] })
+    expect(await outcome(await ask("m", key))).toEqual([200, "ok"])
+    expect(await outcome(await ask("n", key))).toEqual([403, "model_not_allowed"])
+    const models = await (
+      await fetch(`${hub.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
+    ).json()
+    expect(models).toMatchObject({ data: [{ id: "m" }] })
+  })
+
+  it("is exact at its bound, however many ask at once", async () => {
+    const { key } = await make({ label: "few", requests_per_min: 7 })
+    const replies = await Promise.all(Array.from({ length: 30 }, () => ask("m", key)))
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(7)
+    const refused = replies.find(({ status }) => status === 429)
+    expect(Number(refused?.headers.get("retry-after"))).toBeGreaterThan(50)
+    expect(refused && (await outcome(refused))).toEqual([429, "requests_per_min"])
+  })
+
+  it("has what it used told and kept", async () => {
+    const { key, id } = await make({ label: "budget", tokens_per_day: 150 })
+    expect((await ask("m", key)).status).toBe(200)
+    expect((await ask("m", key)).status).toBe(200)
+    await expect.poll(async () => outcome(await ask("m", key))).toEqual([429, "tokens_per_day"])
+    const row = (await listed()).find((each) => each.id === id)
+    expect(row).toMatchObject({
+      used: { tokens_day: 200, tokens_month: 200 },
+      last_used_at: expect.any(String),
+    })
+    const sql = connectPostgres(world.database.url, { log: silentLog })
+    const stored = () => sql`select tokens, requests from gateway_key_usage where key_id = ${id}`
+    await expect
+      .poll(async () => [...(await stored())], { timeout: 10_000 })
+      .toEqual([{ tokens: 200, requests: 2 }])
+    expect(JSON.stringify(await sql`select * from gateway_keys`)).not.toContain(key)
+    await sql.end()
+  })
+
+  it("ends when it expires or is revoked, on every hub", async () => {
+    const expired = await make({ label: "old", expires_at: "2026-01-01T00:00:00.000Z" })
+    expect(await outcome(await ask("m", expired.key))).toEqual([401, "key_expired"])
+    const { key, id } = await make({ label: "leaver" })
+    await expect
+      .poll(async () => outcome(await ask("m", key, other)), { timeout: 5_000 })
+      .toEqual([200, "ok"])
+    const revoke = () =>
+      hub.get(`/keys/${id}`, { method: "DELETE", headers: { authorization: admin.authorization } })
+    expect((await revoke()).status).toBe(204)
+    expect((await revoke()).status).toBe(404)
+    expect(await outcome(await ask("m", key))).toEqual([401, "key_revoked"])
+    await expect
+      .poll(async () => outcome(await ask("m", key, other)), { timeout: 5_000 })
+      .toEqual([401, "key_revoked"])
+  })
+
+  it.each([{ label: "Not A Label" }, { label: "x", requests_per_min: 0 }, { label: "x", more: 1 }, {}])(
+    "cannot be made of %j",
+    async (body) => {
+      const reply = await hub.get("/keys", { method: "POST", headers: admin, body: JSON.stringify(body) })
+      expect(reply.status).toBe(400)
+    },
+  )
+})

@@ -1,0 +1,225 @@
+import { createHash, randomBytes } from "node:crypto"
+import type { GatewayKey, MadeGatewayKey, NewGatewayKey } from "@boocontrol/shared/gateway"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
+import { v7 as uuidv7 } from "uuid"
+import { admit, allows, dayOf, estimateTokens, monthOf, settle, unusedKey } from "./core/limits.ts"
+import type { KeyUse } from "./core/limits.ts"
+import { problems } from "./core/errors.ts"
+import type { GatewayProblem } from "./core/errors.ts"
+import type { KeysStore, StoredKey, StoredUsage } from "./store.ts"
+
+export interface Reservation {
+  /** Once, when the request is over. */
+  settle(used: { tokens: number | null; money: number | null; atMs: number }): void
+}
+
+/** What a caller has shown: a key that is good, one that is not, or nothing that looks like a key of ours. */
+export type Shown = { readonly key: CallerKey } | { readonly problem: GatewayProblem } | null
+
+export interface CallerKey {
+  readonly label: string
+  mayUse(model: string): boolean
+  /** Counts the request and sets its tokens aside, or says which limit stands against it. */
+  begin(ask: AskSize): Reservation | GatewayProblem
+}
+
+type AskSize = Parameters<typeof estimateTokens>[0] & { readonly model: string }
+
+/** Ours begin so: a key that is wrong is told from a text that a client sends because it must send something. */
+const PREFIX = "boo-"
+
+interface Held {
+  stored: StoredKey
+  use: KeyUse
+  /** Not in the database yet. */
+  unsaved: { requests: number; tokens: number; money: number; lastUsedMs: number }
+}
+
+/** All keys in memory: who asks is known, and counted, without asking anybody. */
+export class Keyring {
+  readonly #store: KeysStore
+  readonly #now: () => number
+  readonly #byHash = new Map<string, Held>()
+  readonly #byId = new Map<string, Held>()
+  #inHand: Promise<void> | null = null
+
+  constructor(store: KeysStore, now: () => number) {
+    this.#store = store
+    this.#now = now
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  look(credential: string | null): Shown {
+    if (credential === null || !credential.startsWith(PREFIX)) return null
+    const held = this.#byHash.get(hashOf(credential).toString("base64"))
+    if (held === undefined) return wrong("This key is not known here", "key_unknown")
+    const { revoked_at, expires_at, label } = held.stored
+    if (revoked_at !== null) return wrong(`The key ${label} was revoked`, "key_revoked")
+    if (expires_at !== null && epochMsOf(expires_at) <= this.#now())
+      return wrong(`The key ${label} has expired`, "key_expired")
+    return { key: this.#callerKey(held) }
+  }
+
+  #callerKey(held: Held): CallerKey {
+    const { stored } = held
+    const mayUse = (model: string): boolean => stored.models === null || allows(stored.models, model)
+    return {
+      label: stored.label,
+      mayUse,
+      begin: (ask) => {
+        if (!mayUse(ask.model))
+          return problems.forbidden(`The key ${stored.label} may not use ${ask.model}`, "model_not_allowed")
+        const nowMs = this.#now()
+        const needsEstimate = stored.tokens_per_min ?? stored.tokens_per_day ?? stored.tokens_per_month
+        const tokens = needsEstimate === null ? 0 : estimateTokens(ask)
+        const admission = admit(held.use, stored, { nowMs, tokens })
+        if (!admission.ok) return limited(stored.label, admission.limit, admission.retryAfterS)
+        held.unsaved.requests++
+        held.unsaved.lastUsedMs = nowMs
+        return this.#reservation(held, tokens)
+      },
+    }
+  }
+
+  #reservation(held: Held, reserved: number): Reservation {
+    let isOpen = true
+    return {
+      settle({ tokens, money, atMs }) {
+        if (!isOpen) return
+        isOpen = false
+        // Where the answer does not say, what was set aside is taken to be used.
+        const [used, cost] = [tokens ?? reserved, money ?? 0]
+        settle(held.use, { nowMs: atMs, reserved, tokens: used, money: cost })
+        held.unsaved.tokens += used
+        held.unsaved.money += cost
+      },
+    }
+  }
+
+  /** Reads keys and what all hubs have used; what runs here goes on counting. */
+  async load(): Promise<void> {
+    // What is being stored would be missing from both sides otherwise.
+    await this.#inHand?.catch(() => undefined)
+    const nowMs = this.#now()
+    const [stored, usage] = await Promise.all([this.#store.all(), this.#store.usage(nowMs)])
+    const used = new Map(usage.map((each) => [each.key_id, each]))
+    this.#byHash.clear()
+    for (const key of stored) {
+      const held = this.#byId.get(key.id) ?? { stored: key, use: unusedKey(nowMs), unsaved: nothing() }
+      held.stored = key
+      adopt(held, used.get(key.id) ?? null, nowMs)
+      this.#byId.set(key.id, held)
+      this.#byHash.set(Buffer.from(key.key_hash).toString("base64"), held)
+    }
+  }
+
+  async make(wanted: NewGatewayKey): Promise<MadeGatewayKey> {
+    const key = `${PREFIX}${randomBytes(32).toString("base64url")}`
+    const id = uuidv7()
+    await this.#store.insert({ id, hash: hashOf(key), hint: `${key.slice(0, 8)}…`, wanted })
+    await this.load()
+    const made = this.list().find((each) => each.id === id)
+    if (made === undefined) throw new Error(`the key ${id} was stored and is not there`)
+    return { ...made, key }
+  }
+
+  async revoke(id: string): Promise<boolean> {
+    const done = await this.#store.revoke(id)
+    if (done) await this.load()
+    return done
+  }
+
+  list(): GatewayKey[] {
+    return [...this.#byId.values()]
+      .map(({ stored: key, use, unsaved }) => ({
+        ...withoutHash(key),
+        last_used_at: unsaved.lastUsedMs > 0 ? later(key.last_used_at, unsaved.lastUsedMs) : key.last_used_at,
+        used: {
+          ...{ tokens_day: use.dayTokens, tokens_month: use.monthTokens },
+          ...{ money_day: use.dayMoney, money_month: use.monthMoney },
+        },
+      }))
+      .sort((a, b) => (a.created_at < b.created_at ? 1 : -1))
+  }
+
+  /** Stores what was used since last time; what cannot be stored now is kept for the next time. */
+  save(): Promise<void> {
+    this.#inHand ??= this.#save().finally(() => (this.#inHand = null))
+    return this.#inHand
+  }
+
+  async #save(): Promise<void> {
+    const nowMs = this.#now()
+    const changed = [...this.#byId].filter(([, { unsaved }]) => unsaved.requests > 0 || unsaved.tokens > 0)
+    if (changed.length === 0) return
+    const taken = changed.map(([keyId, held]) => {
+      const { requests, tokens, money, lastUsedMs } = held.unsaved
+      held.unsaved = { ...nothing(), lastUsedMs }
+      return { keyId, requests, tokens, money, lastUsedMs }
+    })
+    try {
+      await this.#store.add(taken, nowMs)
+    } catch (error) {
+      for (const { keyId, requests, tokens, money } of taken) {
+        const unsaved = this.#byId.get(keyId)?.unsaved
+        if (!unsaved) continue
+        unsaved.requests += requests
+        unsaved.tokens += tokens
+        unsaved.money += money
+      }
+      throw error
+    }
+  }
+}
+
+function withoutHash(key: StoredKey): Omit<StoredKey, "key_hash"> {
+  const { key_hash: _, ...listed } = key
+  return listed
+}
+
+function adopt(held: Held, stored: StoredUsage | null, nowMs: number): void {
+  const { use, unsaved } = held
+  Object.assign(use, {
+    ...{ day: dayOf(nowMs), month: monthOf(nowMs) },
+    ...{
+      dayTokens: (stored?.tokens_day ?? 0) + unsaved.tokens,
+      monthTokens: (stored?.tokens_month ?? 0) + unsaved.tokens,
+    },
+    ...{
+      dayMoney: (stored?.money_day ?? 0) + unsaved.money,
+      monthMoney: (stored?.money_month ?? 0) + unsaved.money,
+    },
+  })
+}
+
+function nothing(): Held["unsaved"] {
+  return { requests: 0, tokens: 0, money: 0, lastUsedMs: 0 }
+}
+
+function later(at: GatewayKey["last_used_at"], ms: number): GatewayKey["last_used_at"] {
+  return at !== null && epochMsOf(at) > ms ? at : instantOf(ms)
+}
+
+function hashOf(key: string): Buffer {
+  return createHash("sha256").update(key).digest()
+}
+
+function wrong(message: string, code: string): { problem: GatewayProblem } {
+  return { problem: problems.unauthorized(message, code) }
+}
+
+const WORDS = {
+  requests_per_min: "requests per minute",
+  tokens_per_min: "tokens per minute",
+  tokens_per_day: "tokens per day",
+  tokens_per_month: "tokens per month",
+  money_per_day: "budget of the day",
+  money_per_month: "budget of the month",
+} as const
+
+function limited(label: string, limit: keyof typeof WORDS, retryAfterS: number): GatewayProblem {
+  return problems.limited(`The key ${label} has used its ${WORDS[limit]}`, limit, retryAfterS)
+}
