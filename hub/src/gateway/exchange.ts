@@ -111,6 +111,15 @@ export class Exchange implements RelayListener {
     this.#left.abort()
   }
 
+  /** The hub ends: the client is told, and what is under way for it ends. */
+  stop(): void {
+    if (this.#state === "over") return
+    this.#relay?.drop()
+    this.#attempt?.abandoned()
+    this.#refuse(problems.upstream("the gateway is stopping", "gateway_error", 503), "failed")
+    this.#left.abort()
+  }
+
   /** Looks at the clock; called a few times a second. */
   tick(nowMs: number): void {
     if (nowMs < this.#dueMs || this.#attempt === null) return

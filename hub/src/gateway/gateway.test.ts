@@ -412,6 +412,17 @@ describe("bad input", () => {
   })
 })
 
+describe("a gateway that stops", () => {
+  it("lets an answer that is nearly there be finished", async () => {
+    const a = await host((response) => void setTimeout(() => response.end("{}"), 300))
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+    const reply = world.post("/v1/chat/completions", chat)
+    await expect.poll(() => a.heard.length).toBe(1)
+    await world.gateway.stop()
+    expect((await reply).status).toBe(200)
+  })
+})
+
 describe("what is told without asking a host", () => {
   it("lists every name once, with where it is and what it can", async () => {
     const hosts = [

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { FastifyInstance } from "fastify"
+import { sleep } from "../platform/clock.ts"
 import type { Clock } from "../platform/clock.ts"
 import { Answer } from "./answer.ts"
 import { Ask } from "./ask.ts"
@@ -52,6 +53,8 @@ export interface Gateway {
 
 const TICK_MS = 100
 const LINGER_MS = 3_000
+/** What is being answered when the hub ends gets so long to be finished. */
+const DRAIN_MS = 5_000
 
 /** The data plane: requests come in raw, go to whom `routing` names, and answers go back byte for byte. */
 export function createGateway(options: GatewayOptions): Gateway {
@@ -161,7 +164,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     async stop() {
       endTicks?.()
       endTicks = null
-      for (const exchange of running) exchange.left()
+      for (let waitedMs = 0; running.size > 0 && waitedMs < DRAIN_MS; waitedMs += TICK_MS)
+        await sleep(clock, TICK_MS)
+      for (const exchange of running) exchange.stop()
       await pools.close()
       await keys?.stop()
     },
