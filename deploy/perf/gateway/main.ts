@@ -218,10 +218,7 @@ const mock = await startMock()
 try {
   await proxies(mock, async (list) => {
     const all = new Map<string, Figures>(
-      list.map(({ name }) => [
-        name,
-        { cpuUs1k: [], cpuUs32k: [], p50Ms: [], streamUs: [], failed: 0 },
-      ]),
+      list.map(({ name }) => [name, { cpuUs1k: [], cpuUs32k: [], p50Ms: [], streamUs: [], failed: 0 }]),
     )
     for (let round = 0; round < rounds; round++) {
       for (const proxy of list) {
