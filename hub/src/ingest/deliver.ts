@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import type { JsMsg } from "@nats-io/jetstream"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
@@ -34,6 +35,21 @@ interface Item<K extends DurableKind = DurableKind> {
 }
 type ItemsByKind = { [K in DurableKind]: Item<K>[] }
 
+/** One batch is read and handed on before the next is looked at, so that handlers get them in their order. */
+export interface Turn {
+  readonly mine: Promise<void>
+  /** May be called again. */
+  next(): void
+}
+
+export interface Delivering extends DeliverOptions {
+  signal: AbortSignal
+  turn: Turn
+}
+
+// About a millisecond's worth: what is heard while a backlog is read waits no longer than that.
+const READ_AT_ONCE_BYTES = 128 * 1024
+
 /** Thrown out of a retry when the hub stops or cannot reach Postgres: the messages stay with NATS. */
 class Stopped extends Error {}
 
@@ -51,7 +67,7 @@ export type Delivered = "settled" | "away"
 export async function deliver(
   msgs: readonly JsMsg[],
   stream: StreamName,
-  { signal, ...options }: DeliverOptions & { signal: AbortSignal },
+  { signal, turn, ...options }: Delivering,
 ): Promise<Delivered> {
   const { clock, log, hosts, handlers, counters, handBackAfterMs } = options
   const settled = new Set<JsMsg>()
@@ -147,7 +163,14 @@ export async function deliver(
 
   const storeAll = async (): Promise<void> => {
     const events: Item[] = []
+    let bytes = 0
+    await turn.mine
     for (const msg of msgs) {
+      bytes += msg.data.length
+      if (bytes > READ_AT_ONCE_BYTES) {
+        bytes = 0
+        await setImmediate()
+      }
       const reading = readMessage(msg.subject, msg.string())
       if (reading.ok) events.push({ msg, envelope: reading.envelope })
       else await reject(msg, reading)
@@ -157,13 +180,15 @@ export async function deliver(
     const wanted = events.filter((item) => hosts.isEnabled(item.envelope.host))
     for (const item of events) if (!hosts.isEnabled(item.envelope.host)) dropDisabled(item.msg)
     const kinds = byKind(wanted)
-    await Promise.all([
+    const storing = Promise.all([
       store(handlers.activity, kinds.activity),
       store(handlers.models, kinds.models),
       store(handlers.note, kinds.note),
       store(handlers.result, kinds.result),
       store(handlers.perf, kinds.perf),
     ])
+    turn.next()
+    await storing
   }
 
   const dropDisabled = (msg: JsMsg): void => {

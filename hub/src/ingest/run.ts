@@ -6,7 +6,7 @@ import { ensureStreams, openConsumer } from "../platform/streams.ts"
 import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { retryDelayMs } from "./core.ts"
 import { deliver } from "./deliver.ts"
-import type { DeliverOptions, Delivered } from "./deliver.ts"
+import type { DeliverOptions, Delivered, Turn } from "./deliver.ts"
 import { storeDeadLetters } from "./store.ts"
 
 export interface RunOptions extends DeliverOptions {
@@ -114,9 +114,10 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
         resolve()
       }
     })
+  const takeTurn = turns()
   const begin = (): void => {
     const batch = held.splice(0, MAX_BATCH)
-    const work = deliver(batch, stream, { ...options, signal }).then((delivered) => {
+    const work = deliver(batch, stream, { ...options, signal, turn: takeTurn() }).then((delivered) => {
       working.delete(work)
       if (delivered === "settled") return wake()
       outcome = delivered
@@ -146,6 +147,16 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     for (const msg of held) msg.nak()
   }
   return outcome
+}
+
+function turns(): () => Turn {
+  let last = Promise.resolve()
+  return () => {
+    const mine = last
+    const { promise, resolve } = Promise.withResolvers<void>()
+    last = promise
+    return { mine, next: resolve }
+  }
 }
 
 async function recordLoss({ from, to }: { from: number; to: number }, options: RunOptions): Promise<void> {

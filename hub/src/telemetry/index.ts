@@ -6,6 +6,8 @@ import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { samplesOf } from "./core/fold.ts"
+import { freshBuckets } from "./core/fresh.ts"
+import { ROLLUPS } from "./core/tiers.ts"
 import type { RetainDays } from "./core/tiers.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { telemetryRoutes } from "./routes.ts"
@@ -49,6 +51,9 @@ export interface Telemetry {
   stop(): Promise<void>
 }
 
+// Two or three of each of a thousand hosts are open at a time; one of four GPUs takes some 5 KB.
+const FRESH_BUCKETS = 5_000
+
 /** GPU and system samples: stores them once each, aggregates them, and gives them out as series. */
 export function createTelemetry({
   sql,
@@ -60,6 +65,7 @@ export function createTelemetry({
 }: TelemetryOptions): Telemetry {
   const log = parent.child({ part: "telemetry" })
   const counters = { samples: 0, nudged: 0 }
+  const fresh = freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: FRESH_BUCKETS })
   let stopRollups: (() => Promise<void>) | null = null
   return {
     routes: telemetryRoutes({ sql, clock, retainDays }),
@@ -70,7 +76,8 @@ export function createTelemetry({
         samples.map((sample) => sample.ts),
       )
       const stored = await storeSamples(sql, samples, clock.now())
-      counters.samples += stored.added
+      fresh.add(stored.added)
+      counters.samples += stored.added.length
       counters.nudged += stored.nudged
     },
     newestSampleTs: (host) => newestSampleTs(sql, host),
@@ -78,7 +85,7 @@ export function createTelemetry({
     pack: (wanted, signal) => packSpan({ sql, log }, wanted, signal),
     counters: () => counters,
     start() {
-      stopRollups ??= startRollups({ sql: patientSql, clock, log })
+      stopRollups ??= startRollups({ sql: patientSql, clock, log, fresh })
     },
     async stop() {
       const stopping = stopRollups

@@ -8,6 +8,7 @@ import { connectPostgres } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "./core/aggregate.ts"
 import { samplesOf } from "./core/fold.ts"
+import { freshBuckets } from "./core/fresh.ts"
 import { ROLLUPS, bucketOf } from "./core/tiers.ts"
 import { rollUpAll } from "./run.ts"
 import { gpu, perfMessage, sample, sys } from "./samples-for-tests.ts"
@@ -71,18 +72,41 @@ const text = async (table: string) =>
 
 it("makes every tier as if it was made of the samples directly, also of those that come late", async () => {
   const some = fc.array(one, { maxLength: 30 })
+  // Nothing is known of some batches, as if another hub had stored them.
+  const batches = fc.array(fc.record({ samples: some, here: fc.boolean() }), { maxLength: 2 })
   await fc.assert(
-    fc.asyncProperty(some, some, async (early, late) => {
+    fc.asyncProperty(batches, batches, async (early, late) => {
       await clear()
-      for (const batch of [early, late]) {
-        await store(batch)
-        await rollUpAll(sql, NOON)
+      const fresh = freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: 20 })
+      for (const phase of [early, late]) {
+        for (const { samples, here } of phase) {
+          const { added } = await store(samples)
+          if (here) fresh.add(added)
+        }
+        await rollUpAll(sql, NOON, { fresh })
       }
       for (const { table, widthMs } of ROLLUPS) expect(await tier(table)).toEqual(await directly(widthMs))
       expect(await sql`select from control_dirty_buckets`).toHaveLength(0)
     }),
     { numRuns: 25 },
   )
+})
+
+it("gives the same bytes whether samples are read again or were summed up when they came", async () => {
+  const samples = Array.from({ length: 600 }, (_, n) => ({
+    ...{ secondsAgo: 600 - n, util: n % 101, power: (n * 7_919) % 60_000, load: (n * 31) % 900, gpus: 2 },
+  }))
+  const texts = []
+  for (const fresh of [undefined, freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: 100 })]) {
+    await clear()
+    fresh?.add((await store(samples)).added)
+    if (!fresh) await store(samples)
+    else await sql`update control_perf_samples set gpu = null, sys = null`
+    await rollUpAll(sql, NOON, { fresh })
+    texts.push(await Promise.all(ROLLUPS.map(({ table }) => text(table))))
+  }
+  expect(texts[1]).toEqual(texts[0])
+  expect(texts[0]?.[0]).toHaveLength(60)
 })
 
 it("gives the same bytes when any window is computed again", async () => {

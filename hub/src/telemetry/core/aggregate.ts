@@ -59,15 +59,67 @@ export const StoredSample = z.object({
   backfilled: z.boolean(),
 })
 export type StoredSample = z.infer<typeof StoredSample>
+/** A sample as it is stored, or as it came. */
+export type Sampled = Omit<StoredSample, "backfilled"> & { backfilled?: boolean | undefined }
 
-export function bucketOfSample({ gpu, sys, backfilled }: StoredSample): Bucket {
+export function bucketOfSample({ gpu, sys, backfilled }: Sampled): Bucket {
   return {
     samples: 1,
-    backfilled: backfilled ? 1 : 0,
-    gpu_agg:
-      gpu && Object.fromEntries(gpu.map((one) => [one.uuid ?? `index-${one.index}`, gpuOf(one)] as const)),
+    backfilled: backfilled === true ? 1 : 0,
+    gpu_agg: gpu && Object.fromEntries(gpu.map((one) => [gpuKey(one), gpuOf(one)] as const)),
     sys_agg: sys && metricsOf(sys, SYS_METRICS),
   }
+}
+
+/**
+ * Adds a newer sample to a bucket in place. It becomes what `mergeBuckets` makes of both, without an object for every
+ * reading: this is done for each sample that is stored.
+ */
+export function addSample(bucket: Bucket, { gpu, sys, backfilled }: Sampled): void {
+  bucket.samples += 1
+  if (backfilled === true) bucket.backfilled += 1
+  if (sys) bucket.sys_agg = addReadings(bucket.sys_agg, sys, SYS_METRICS)
+  if (!gpu) return
+  const gpus = (bucket.gpu_agg ??= {})
+  for (const [place, one] of gpu.entries()) {
+    const key = gpuKey(one)
+    // Two of one name: the later one counts, as it does in a bucket of one sample.
+    if (gpu.findLastIndex((other) => gpuKey(other) === key) !== place) continue
+    const known = gpus[key]
+    if (known === undefined) gpus[key] = gpuOf(one)
+    else {
+      known.metrics = addReadings(known.metrics, one, GPU_METRICS)
+      known.index = one.index
+      known.uuid = one.uuid
+      known.name = one.name
+    }
+  }
+}
+
+function addReadings(
+  metrics: Metrics | null,
+  readings: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Metrics {
+  if (metrics === null) return metricsOf(readings, names)
+  for (const name of names) {
+    const value = readings[name]
+    if (typeof value !== "number") continue
+    const known = metrics[name]
+    if (known === undefined) metrics[name] = aggregateOf(value)
+    else {
+      known.count += 1
+      known.sum = sumOf(known.sum, value)
+      known.min = Math.min(known.min, value)
+      known.max = Math.max(known.max, value)
+      known.last = value
+    }
+  }
+  return metrics
+}
+
+function gpuKey({ uuid, index }: { uuid: string | null; index: number }): string {
+  return uuid ?? `index-${index}`
 }
 
 function gpuOf(gpu: z.infer<typeof Named>): GpuAggregate {
@@ -78,10 +130,13 @@ function metricsOf(readings: Readonly<Record<string, unknown>>, names: readonly 
   const metrics: Metrics = {}
   for (const name of names) {
     const value = readings[name]
-    if (typeof value === "number")
-      metrics[name] = { count: 1, sum: value, min: value, max: value, last: value }
+    if (typeof value === "number") metrics[name] = aggregateOf(value)
   }
   return metrics
+}
+
+function aggregateOf(value: number): Aggregate {
+  return { count: 1, sum: value, min: value, max: value, last: value }
 }
 
 /** Several stretches as one, given oldest first. Null for none. */

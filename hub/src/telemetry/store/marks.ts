@@ -23,12 +23,15 @@ export async function markBuckets(
 ): Promise<void> {
   const wanted = new Map<string, { provider_id: HostId; bucket: string }>()
   for (const { provider_id, atMs } of marks) {
-    const bucket = instantOf(bucketOf(atMs, widthMs))
-    wanted.set(`${bucket} ${provider_id}`, { provider_id, bucket })
+    const startMs = bucketOf(atMs, widthMs)
+    const key = `${startMs} ${provider_id}`
+    if (!wanted.has(key)) wanted.set(key, { provider_id, bucket: instantOf(startMs) })
   }
   if (wanted.size === 0) return
   // In one order everywhere, so that two hubs cannot wait for each other.
-  const ordered = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, mark]) => mark)
+  const order = ({ bucket, provider_id }: { provider_id: HostId; bucket: string }) =>
+    `${bucket} ${provider_id}`
+  const ordered = [...wanted.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1))
   await tx`
     insert into control_dirty_buckets as d (tier, bucket, provider_id, marked_at)
     select ${tier}, bucket, provider_id, ${instantOf(nowMs)}

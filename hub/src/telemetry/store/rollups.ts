@@ -1,11 +1,13 @@
 import type { HostId } from "@boocontrol/shared/ids"
+import { exactly } from "@boocontrol/shared/exact"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
-import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
+import { Bucket, StoredSample, addSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
 import { SampledAt, coveredSeconds } from "../core/coverage.ts"
+import type { FreshBuckets } from "../core/fresh.ts"
 import { packedTier } from "../core/packing/tables.ts"
 import { ROLLUPS } from "../core/tiers.ts"
 import type { Rollup } from "../core/tiers.ts"
@@ -15,17 +17,26 @@ import { markBuckets } from "./marks.ts"
 // A type and not an interface, because only that is a JSON value to the compiler.
 type Mark = { provider_id: HostId; bucket: Instant }
 
-/** Buckets computed in one transaction: small enough that ingest never waits long for a mark. */
-const BATCH = 200
+/**
+ * Buckets computed in one transaction: small enough that ingest never waits long for a mark, and that what is heard
+ * meanwhile does not wait long either.
+ */
+const BATCH = 100
 // A bucket of the finest tier is computed when it has ended; this much later at most, also by a host's wrong clock.
 const LATEST_MS = 15_000
+
+export interface RollUpPorts {
+  sql: Sql
+  /** What is known of the finest tier without reading it. */
+  fresh?: Pick<FreshBuckets, "take"> | undefined
+}
 
 /**
  * Computes buckets of one tier that were marked, from the next finer one, and marks the coarser ones they belong to.
  * Resolves to how many it took. Several hubs may do this at once: each takes other marks. Doing it again gives the
  * same bytes.
  */
-export async function rollUp(sql: Sql, rollup: Rollup, nowMs: number): Promise<number> {
+export async function rollUp({ sql, fresh }: RollUpPorts, rollup: Rollup, nowMs: number): Promise<number> {
   return await sql.begin(async (tx) => {
     const marks = await takeMarks(tx, rollup, nowMs)
     if (marks.length === 0) return 0
@@ -33,16 +44,51 @@ export async function rollUp(sql: Sql, rollup: Rollup, nowMs: number): Promise<n
     // What it is made of, and what is known of it already.
     for (const tier of [packedTier(rollup.from), packedTier(rollup.tier)])
       if (tier) await openHours(tx, tier, { moments, nowMs })
-    const finer = new Map<string, { mark: Mark; rows: Row[] }>()
-    for (const mark of marks) finer.set(keyOf(mark), { mark, rows: [] })
-    for (const row of await finerRows(tx, rollup, marks)) finer.get(keyOf(row))?.rows.push(row)
-    const computed = [...finer.values()].flatMap(({ mark, rows }) => {
-      const bucket = rollup.from === "raw" ? ofSamples(rows, mark, rollup) : ofBuckets(rows)
-      // Its finer rows are past their retention: what was computed of them stays.
-      return bucket === null ? [] : [{ ...mark, ...bucket }]
-    })
-    await saveBuckets(tx, rollup, { computed, nowMs })
+    const known = rollup.from === "raw" ? await freshOnes(tx, { fresh, rollup, marks }) : []
+    const isKnown = new Set(known.map(keyOf))
+    const unknown = marks.filter((mark) => !isKnown.has(keyOf(mark)))
+    const read = await readOnes(tx, rollup, unknown)
+    await saveBuckets(tx, rollup, { computed: [...known, ...read], nowMs })
     return marks.length
+  })
+}
+
+interface FreshWanted {
+  fresh: Pick<FreshBuckets, "take"> | undefined
+  rollup: Rollup
+  marks: readonly Mark[]
+}
+
+/** Buckets of which this hub stored every sample: nothing is read but how many there are. */
+async function freshOnes(
+  tx: TransactionSql,
+  { fresh, rollup, marks }: FreshWanted,
+): Promise<(Mark & Computed)[]> {
+  if (fresh === undefined) return []
+  const { widthMs } = rollup
+  return (await countSamples(tx, rollup, marks)).flatMap(({ provider_id, bucket, stored }) => {
+    const startMs = epochMsOf(bucket)
+    const known = fresh.take(provider_id, startMs, stored)
+    if (known === null) return []
+    return [
+      { provider_id, bucket, ...known.bucket, seconds: coveredSeconds(known.times, { startMs, widthMs }) },
+    ]
+  })
+}
+
+async function readOnes(
+  tx: TransactionSql,
+  rollup: Rollup,
+  marks: readonly Mark[],
+): Promise<(Mark & Computed)[]> {
+  if (marks.length === 0) return []
+  const finer = new Map<string, { mark: Mark; rows: Row[] }>()
+  for (const mark of marks) finer.set(keyOf(mark), { mark, rows: [] })
+  for (const row of await finerRows(tx, rollup, marks)) finer.get(keyOf(row))?.rows.push(row)
+  return [...finer.values()].flatMap(({ mark, rows }) => {
+    const bucket = rollup.from === "raw" ? ofSamples(rows, mark, rollup) : ofBuckets(rows)
+    // Its finer rows are past their retention: what was computed of them stays.
+    return bucket === null ? [] : [{ ...mark, ...bucket }]
   })
 }
 
@@ -52,15 +98,24 @@ function keyOf({ provider_id, bucket }: Mark): string {
 
 type Computed = Bucket & { seconds: number }
 const Finer = z.extend(Bucket, { seconds: z.int() })
+const isFiner = exactly(Finer)
+
+/** What we wrote ourselves is as it should be, and a quick look sees it. */
+function finerOf({ provider_id: _host, bucket: _start, ...row }: Row): z.infer<typeof Finer> {
+  return isFiner(row) ? (row as z.infer<typeof Finer>) : Finer.parse(row)
+}
 
 function ofSamples(rows: readonly Row[], { bucket: start }: Mark, { widthMs }: Rollup): Computed | null {
-  const bucket = mergeBuckets(rows.map((row) => bucketOfSample(StoredSample.parse(row))))
+  const [first, ...rest] = rows
+  if (first === undefined) return null
+  const bucket = bucketOfSample(StoredSample.parse(first))
+  for (const row of rest) addSample(bucket, StoredSample.parse(row))
   const times = rows.map((row) => SampledAt.parse(row))
-  return bucket && { ...bucket, seconds: coveredSeconds(times, { startMs: epochMsOf(start), widthMs }) }
+  return { ...bucket, seconds: coveredSeconds(times, { startMs: epochMsOf(start), widthMs }) }
 }
 
 function ofBuckets(rows: readonly Row[]): Computed | null {
-  const finer = rows.map((row) => Finer.parse(row))
+  const finer = rows.map(finerOf)
   const bucket = mergeBuckets(finer)
   return bucket && { ...bucket, seconds: finer.reduce((sum, { seconds }) => sum + seconds, 0) }
 }
@@ -82,6 +137,19 @@ async function takeMarks(
     ) taken
     where d.tier = taken.tier and d.bucket = taken.bucket and d.provider_id = taken.provider_id
     returning d.provider_id, d.bucket`
+}
+
+function countSamples(
+  tx: TransactionSql,
+  { widthMs }: Rollup,
+  marks: readonly Mark[],
+): PendingQuery<(Mark & { stored: number })[]> {
+  const width = tx`${widthMs}::float8 * interval '1 millisecond'`
+  return tx<(Mark & { stored: number })[]>`
+    select m.provider_id, m.bucket, (
+      select count(*)::int from control_perf_samples
+      where provider_id = m.provider_id and ts >= m.bucket and ts < m.bucket + ${width}) as stored
+    from json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, bucket timestamptz)`
 }
 
 function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): PendingQuery<(Row & Mark)[]> {

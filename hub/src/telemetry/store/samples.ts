@@ -11,7 +11,8 @@ import { openHours } from "./hours.ts"
 import { markBuckets } from "./marks.ts"
 
 export interface StoredSamples {
-  added: number
+  /** Those that were new, with the times they have now, by host and time. */
+  added: IncomingSample[]
   /** Kept one or more milliseconds later than they happened: another sample had their time. */
   nudged: number
 }
@@ -31,37 +32,41 @@ export async function storeSamples(
     const moments = samples.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
     // What is packed of their hours has to be where repeats are found.
     if (RAW) await openHours(tx, RAW, { moments, nowMs })
-    const stored: StoredSamples = { added: 0, nudged: 0 }
-    const touched: { provider_id: HostId; ts: Instant }[] = []
+    const stored: StoredSamples = { added: [], nudged: 0 }
     // In one order everywhere, so that two batches that bring the same samples cannot wait for each other.
     let pending = samples.toSorted(bySampleKey)
     for (let round = 0; pending.length > 0 && round <= MAX_NUDGES; round++) {
       const { first, others } = firstOfEachTime(pending)
       const added = await insertNew(tx, first)
-      touched.push(...added)
-      stored.added += added.length
+      stored.added.push(...added)
       if (round > 0) stored.nudged += added.length
       if (added.length === pending.length) break
       const addedKeys = new Set(added.map(sampleKey))
       const refused = first.filter((sample) => !addedKeys.has(sampleKey(sample)))
       pending = (await notRepeats(tx, [...refused, ...others])).map(nudged)
     }
-    const marks = touched.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
+    // Those that were nudged came after all others.
+    if (stored.nudged > 0) stored.added.sort(bySampleKey)
+    const marks = stored.added.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
     await markBuckets(tx, ROLLUPS[0], { marks, nowMs })
     return stored
   })
 }
 
+/** Resolves to those that were not there. */
 async function insertNew(
   tx: TransactionSql,
   samples: readonly IncomingSample[],
-): Promise<{ provider_id: HostId; ts: Instant }[]> {
+): Promise<readonly IncomingSample[]> {
   if (samples.length === 0) return []
-  return await tx<{ provider_id: HostId; ts: Instant }[]>`
+  const added = await tx<{ provider_id: HostId; ts: Instant }[]>`
     insert into control_perf_samples (provider_id, ts, gpu, sys, source, backfilled, boot, seq)
     select provider_id, ts, gpu, sys, source, backfilled, boot, seq from ${recordset(tx, samples)}
     on conflict (provider_id, ts) do nothing
     returning provider_id, ts`
+  if (added.length === samples.length) return samples
+  const keys = new Set(added.map(sampleKey))
+  return samples.filter((sample) => keys.has(sampleKey(sample)))
 }
 
 /**
