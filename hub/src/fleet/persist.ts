@@ -1,5 +1,6 @@
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
+import type { FleetHost, FleetPatch } from "@boocontrol/shared/fleet"
 import type { FleetDeltaFrame } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { Clock } from "../platform/clock.ts"
@@ -13,6 +14,12 @@ const SAVE_EVERY_MS = 3_000
 /** A hub that dies loses at most so much of `last_seen_at`; a shorter time only writes the registry more often. */
 const SEEN_EVERY_MS = 15_000
 
+/** Written at once. All of a thousand hosts in one statement would hold up everything that is heard meanwhile. */
+const HOSTS_AT_ONCE = 50
+
+/** What a new hub counts or hears anew, and what is not written: a change of these alone is no reason to write. */
+const PASSING: ReadonlySet<keyof FleetHost> = new Set(["rates", "inflight", "inflight_total", "sample"])
+
 export interface Persist {
   /** Notes what a change touched. */
   changed(delta: FleetDeltaFrame): void
@@ -23,8 +30,8 @@ export interface Persist {
 
 export interface PersistOptions {
   board: Board
-  store: LastKnownStore
-  registry: RegistryPort
+  store: Pick<LastKnownStore, "saveStates" | "saveModels" | "forget">
+  registry: Pick<RegistryPort, "seen">
   clock: Clock
   log: Log
 }
@@ -38,7 +45,7 @@ export function createPersist({ board, store, registry, clock, log }: PersistOpt
   let running: Promise<void> | null = null
   let end: (() => void) | null = null
 
-  const hostsOf = (ids: ReadonlySet<HostId>): HostState[] =>
+  const hostsOf = (ids: Iterable<HostId>): HostState[] =>
     [...ids].flatMap((id) => {
       const host = board.get(id)
       return host ? [host] : []
@@ -49,8 +56,8 @@ export function createPersist({ board, store, registry, clock, log }: PersistOpt
     for (const set of [states, models, removed]) set.clear()
     try {
       for (const id of batch.removed) await store.forget(id)
-      if (batch.states.size > 0) await store.saveStates(hostsOf(batch.states))
-      if (batch.models.size > 0) await store.saveModels(hostsOf(batch.models))
+      for (const part of partsOf(batch.states)) await store.saveStates(hostsOf(part))
+      for (const part of partsOf(batch.models)) await store.saveModels(hostsOf(part))
       await saveSeen(hostsOf(batch.states), isLast)
     } catch (error) {
       // Kept for the next round: with Postgres away, what is live goes on.
@@ -81,7 +88,7 @@ export function createPersist({ board, store, registry, clock, log }: PersistOpt
   return {
     changed({ provider_id: id, patch, removed: isRemoved, full }) {
       if (isRemoved === true) return void removed.add(id)
-      states.add(id)
+      if (keysOf(patch).some((key) => !PASSING.has(key))) states.add(id)
       if (patch.models !== undefined && full !== true) models.add(id)
     },
     start() {
@@ -94,4 +101,14 @@ export function createPersist({ board, store, registry, clock, log }: PersistOpt
       await save(true)
     },
   }
+}
+
+function partsOf(ids: ReadonlySet<HostId>): HostId[][] {
+  const all = [...ids]
+  const starts = Array.from({ length: Math.ceil(all.length / HOSTS_AT_ONCE) }, (_, n) => n * HOSTS_AT_ONCE)
+  return starts.map((start) => all.slice(start, start + HOSTS_AT_ONCE))
+}
+
+function keysOf(patch: FleetPatch): (keyof FleetPatch)[] {
+  return Object.keys(patch) as (keyof FleetPatch)[]
 }
