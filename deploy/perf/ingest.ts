@@ -169,12 +169,11 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
     const before = await delivered(nc, kind)
     await stack.startHub()
     let begunAt = performance.now()
-    let backlogCpu = cpuSince(stack)
     while ((await delivered(nc, kind)) === before) {
       begunAt = performance.now()
-      backlogCpu = cpuSince(stack)
       await pause(5)
     }
+    const backlogCpu = cpuSince(stack)
     await untilStored(nc, kind.stream)
     const backlogS = (performance.now() - begunAt) / 1000
     const backlog = { rate: rows / backlogS, cpuUs: backlogCpu(rows) }
