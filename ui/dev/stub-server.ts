@@ -8,6 +8,7 @@ import { snapshotOf } from "./stub-state.ts"
 import type { StubState } from "./stub-state.ts"
 import { acceptPeer } from "./wire-server.ts"
 import type { Peer } from "./wire-server.ts"
+import { logTails, logsOfRequest } from "./log-lines.ts"
 import { requestAt } from "./requests.ts"
 import { everyState, manyHosts, sampleAt } from "./world.ts"
 import type { FleetHost } from "@boocontrol/shared/fleet"
@@ -109,17 +110,8 @@ function listen(state: StubState, given: { peer: Peer; peers: Map<Peer, Set<stri
   given.peers.set(given.peer, new Set(frame.topics))
   for (const topic of frame.topics) {
     if (topic.startsWith("log:") && !before?.has(topic))
-      given.peer.send(JSON.stringify(logTail(topic.slice(4))))
+      for (const tail of logTails(topic.slice(4), Date.now())) given.peer.send(JSON.stringify(tail))
   }
-}
-
-function logTail(provider_id: string): unknown {
-  const lines = Array.from({ length: 60 }, (_, n) =>
-    n % 9 === 0
-      ? `srv  log_server_r: request: POST /v1/chat/completions 127.0.0.1 200`
-      : `slot update_slots: id ${n % 4} | task ${1200 + n} | prompt processing progress, n_past = ${n * 512}`,
-  )
-  return { type: "control_log", provider_id, source: "upstream", lines }
 }
 
 let counted = ROWS_AT_START
@@ -157,12 +149,7 @@ function live(state: StubState): void {
     event_at: instantOf(now - 25),
   }
   state.broadcast("activity", { ...frame, rows: [row] })
-  state.broadcast(`log:${host.provider_id}`, {
-    type: "control_log",
-    provider_id: host.provider_id,
-    source: "proxy",
-    lines: [`[INFO] Request 127.0.0.1 "POST /v1/chat/completions" 200 ${row.model}`],
-  })
+  for (const lines of logsOfRequest(row, now)) state.broadcast(`log:${host.provider_id}`, lines)
 }
 
 function rowsBefore(hosts: readonly FleetHost[], nowMs: number): ActivityRow[] {

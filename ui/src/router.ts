@@ -40,6 +40,12 @@ export function createAppRouter(history: RouterHistory): Router {
         meta: { title: "Timeline" },
       },
       {
+        path: "/logs",
+        name: "logs",
+        component: () => import("./logs/LogsPage.vue"),
+        meta: { title: "Logs" },
+      },
+      {
         path: "/storage",
         name: "storage",
         component: () => import("./retention/StoragePage.vue"),

@@ -11,5 +11,6 @@ export const PAGES: readonly PageEntry[] = [
   { name: "fleet", title: "Fleet", icon: "fleet" },
   { name: "activity", title: "Activity", icon: "activity" },
   { name: "timeline", title: "Timeline", icon: "timeline" },
+  { name: "logs", title: "Logs", icon: "file" },
   { name: "storage", title: "Storage", icon: "storage" },
 ]

@@ -1,0 +1,21 @@
+import { patternOf, rangesOfPattern } from "./filter.ts"
+import type { TextRange } from "./filter.ts"
+
+/** A worker of its own, so that a pattern that never ends can be ended with it. */
+export interface MatchAsk {
+  readonly pattern: string
+  readonly lines: readonly (readonly [n: number, text: string])[]
+}
+export interface MatchAnswer {
+  readonly checked: number
+  readonly matches: readonly (readonly [n: number, ranges: readonly TextRange[]])[]
+}
+
+self.addEventListener("message", ({ data }: MessageEvent<MatchAsk>) => {
+  const pattern = patternOf(data.pattern)
+  const matches = data.lines.flatMap(([n, text]) => {
+    const ranges = rangesOfPattern(text, pattern)
+    return ranges ? [[n, ranges] as const] : []
+  })
+  self.postMessage({ checked: data.lines.length, matches } satisfies MatchAnswer)
+})
