@@ -1,4 +1,4 @@
-import { HostId } from "@boocontrol/shared/ids"
+import type { HostId } from "@boocontrol/shared/ids"
 import { onScopeDispose, watch } from "vue"
 import { useSocket } from "../platform/socket.ts"
 import { useLogs } from "./store.ts"

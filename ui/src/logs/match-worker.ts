@@ -17,5 +17,7 @@ self.addEventListener("message", ({ data }: MessageEvent<MatchAsk>) => {
     const ranges = rangesOfPattern(text, pattern)
     return ranges ? [[n, ranges] as const] : []
   })
+  // To the page that made this worker: there is no origin to name.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
   self.postMessage({ checked: data.lines.length, matches } satisfies MatchAnswer)
 })

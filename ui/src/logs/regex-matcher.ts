@@ -94,5 +94,7 @@ function problemOf(text: string): string | null {
 export function openMatchWorker(answered: (answer: MatchAnswer) => void): MatchWorker {
   const worker = new Worker(new URL("./match-worker.ts", import.meta.url), { type: "module" })
   worker.addEventListener("message", ({ data }: MessageEvent<MatchAnswer>) => answered(data))
+  // A worker of this page has no other origin to name.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
   return { post: (ask) => worker.postMessage(ask), end: () => worker.terminate() }
 }
