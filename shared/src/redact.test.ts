@@ -80,6 +80,13 @@ describe("secrets in a text", () => {
   })
 })
 
+/** Its own processor time: a busy machine adds nothing to it. */
+function cpuMs(text: string): number {
+  const before = process.threadCpuUsage()
+  redactSecrets(text)
+  return process.threadCpuUsage(before).user / 1_000
+}
+
 describe("a text made to take long", () => {
   const size = 256 * 1024
   const worst = [
@@ -88,9 +95,7 @@ describe("a text made to take long", () => {
     ...["api_key        ", "cookie: \\", "x-api-key:::", "token ", "AIza", "a1", "-", "_"],
   ]
   it.each(worst)("of %j takes no longer than any other", (piece) => {
-    const start = performance.now()
-    redactSecrets(piece.repeat(Math.ceil(size / piece.length)))
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(cpuMs(piece.repeat(Math.ceil(size / piece.length)))).toBeLessThan(2_000)
   })
 
   it("of any few pieces, repeated, takes no longer either", () => {
@@ -98,9 +103,7 @@ describe("a text made to take long", () => {
     fc.assert(
       fc.property(pieces, (some) => {
         const piece = some.join("")
-        const start = performance.now()
-        redactSecrets(piece.repeat(Math.ceil(size / 4 / piece.length)))
-        expect(performance.now() - start).toBeLessThan(2_000)
+        expect(cpuMs(piece.repeat(Math.ceil(size / 4 / piece.length)))).toBeLessThan(2_000)
       }),
       { numRuns: 40 },
     )

@@ -28,7 +28,8 @@ const after = (_: string, before: string | undefined) => `${before ?? ""}${HIDDE
 const RULES: readonly Rule[] = [
   {
     // Before the others: what stands within it is not looked at again.
-    pattern: /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8192}?-----END [A-Z ]{0,30}PRIVATE KEY-----/g,
+    pattern:
+      /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!----)){0,8192}-----END [A-Z ]{0,30}PRIVATE KEY-----/g,
     keeps: whole,
   },
   {
