@@ -63,6 +63,8 @@ export interface App {
 // Dropping, counting and summing up what piled up over months, on a slow disk.
 const PATIENCE = { answerWithinMs: 10 * 60_000, max: 4 }
 
+/** A capture is in its host's memory: what takes longer will not come. */
+const CAPTURE_WITHIN_MS = 10_000
 const UI_FOLDER = join(import.meta.dirname, "../../ui/dist")
 
 /** Builds every capability and connects them: the order here is the order of who needs whom. */
@@ -109,6 +111,12 @@ export async function createApp({
   })
   const activity = createActivity({
     ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
+    capturing: {
+      hosts: {
+        capture: (host, args) => commands.run(host, "capture", { args, waitMs: CAPTURE_WITHIN_MS }),
+      },
+      settings: config.capture,
+    },
   })
   const telemetry = createTelemetry({
     ...{ sql, patientSql, clock, log, partitions: retention, retainDays: config.retain.perfDays },

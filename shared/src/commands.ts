@@ -1,4 +1,5 @@
 import * as z from "zod/mini"
+import { CaptureArgs } from "./capture.ts"
 import { ResultData } from "./envelope.ts"
 import { InstanceId } from "./ids.ts"
 import type { CommandVerb } from "./subjects.ts"
@@ -25,7 +26,8 @@ export const COMMAND_ARGS = {
   cancel: z.object({ inflight_id: z.string().check(z.minLength(1)), started_at: Instant }),
   /** Null: no profile. */
   profile: z.object({ profile: z.nullable(z.string()) }),
-  capture: open,
+  /** What an engine kept of a request. Its outcome comes in the reply and is no event: prompts lie in no stream. */
+  capture: CaptureArgs,
   "config.read": open,
   "config.validate": open,
   "config.write": open,

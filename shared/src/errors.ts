@@ -106,6 +106,40 @@ export const ERRORS = {
     message: "Host {host} has no profile {profile}. It has: {known}",
   },
   KEY_NOT_FOUND: { status: 404, retryable: false, message: "No gateway key {key}, or it was revoked before" },
+  REQUEST_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "No request {id} is stored: it was never here, or its day is over (RETAIN_ACTIVITY_DAYS)",
+  },
+  CAPTURE_NOT_STORED: {
+    status: 404,
+    retryable: false,
+    message:
+      "No capture of {id} is stored: a POST to the same address fetches it while its engine still has it",
+  },
+  CAPTURE_NEVER_MADE: {
+    status: 404,
+    retryable: false,
+    message:
+      "llama-swap on {host} made no capture of {id}: captureBuffer is 0 there, or the request had no answer",
+  },
+  CAPTURE_EVICTED: {
+    status: 410,
+    retryable: false,
+    message:
+      "The stored capture of {id} was evicted at {evicted_at}, to keep all within {budget_mb} MB: raise CAPTURE_BUDGET_MB to keep more",
+  },
+  CAPTURE_GONE: {
+    status: 410,
+    retryable: false,
+    message:
+      "llama-swap on {host} evicted the capture of entry {entry}: it keeps the newest ones in memory, until it restarts or reloads. To keep more, raise captureBuffer (MB) in its configuration, or have CAPTURE_POLICY store them at once",
+  },
+  CAPTURE_NOT_FETCHED: {
+    status: 502,
+    retryable: true,
+    message: "The capture of {id} could not be fetched from {host}: {problem}",
+  },
   ENVELOPE_REJECTED: {
     status: 422,
     retryable: false,

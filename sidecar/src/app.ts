@@ -7,6 +7,7 @@ import type { ModelReading } from "@boocontrol/shared/models"
 import { inboxPrefixOf } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
 import { registerActions } from "./actions/index.ts"
+import { registerCaptures } from "./captures/index.ts"
 import { createCommands } from "./commands/index.ts"
 import type { Config } from "./config.ts"
 import { createLlamaSwapConnector } from "./llama-swap/index.ts"
@@ -47,7 +48,7 @@ export interface Sidecar {
 
 // What cannot leave by then is kept for the next start, or was never more than a sample.
 const FLUSH_MS = 2_000
-const CAPABILITIES = ["models", "activity", "inflight", "logs", "telemetry", "actions"]
+const CAPABILITIES = ["models", "activity", "inflight", "logs", "captures", "telemetry", "actions"]
 // Changes come in bursts: a load changes status, models and GPUs within the same tenth of a second.
 const ANNOUNCE_AFTER_MS = 100
 const STATUS_EVERY = 6
@@ -122,11 +123,12 @@ export function createSidecar({
       note: (data) => void publishing.durable("note", data).catch(() => undefined),
       onChange: changed,
     })
+    const cursors = cursorStore(folder)
     const engine = connector({
       url: config.engine.url,
       apiKey: config.engine.apiKey,
       sink,
-      cursors: cursorStore(folder),
+      cursors,
       resume,
       gpuMemory: telemetry.gpuMemory,
       clock,
@@ -135,6 +137,7 @@ export function createSidecar({
       log: (message, details) => log.info(details ? `${message} ${JSON.stringify(details)}` : message),
       version: VERSION,
     })
+    registerCaptures(commands, { host, engine, cursors })
     registerActions(commands, {
       ...{ host, clock, engine, version: VERSION },
       models: () => models,

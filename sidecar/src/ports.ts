@@ -1,4 +1,5 @@
 import type { ActivityData, InflightData } from "@boocontrol/shared/activity"
+import type { EngineCapture } from "@boocontrol/shared/capture"
 import type { EngineStatus, Hardware } from "@boocontrol/shared/hosts"
 import type { SwapEpoch } from "@boocontrol/shared/ids"
 import type { LogData } from "@boocontrol/shared/logs"
@@ -22,6 +23,8 @@ export interface EngineConnector {
   hardware(): Promise<Hardware | null>
   /** Samples the engine took itself, strictly after `after`; null where this engine has none. */
   samples(after: Instant | null): Promise<PerfSample[] | null>
+  /** What it kept of a request, secrets out; null where it has nothing of it any more. */
+  capture(entryId: number): Promise<EngineCapture | null>
   actions: EngineActions
 }
 

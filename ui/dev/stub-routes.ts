@@ -9,6 +9,7 @@ import { HostId } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
 import { snapshotOf } from "./stub-state.ts"
 import type { StubState } from "./stub-state.ts"
+import { captureOf } from "./captures.ts"
 import { modelEvents, perfReply } from "./history.ts"
 
 const DIST = join(import.meta.dirname, "../dist")
@@ -32,6 +33,8 @@ export async function answer(
   if (!url.pathname.startsWith("/api/")) return file(state, request, response)
   const path = url.pathname.replace("/api/control/", "")
   if (request.method === "PUT" && path === "models/prefs") return setPref(state, request, response)
+  const capture = /^activity\/([^/]+)\/capture$/.exec(path)?.[1]
+  if (capture !== undefined) return answerCapture(state, capture, { request, response })
   const body = read(state, path, url.searchParams)
   if (body === null)
     return json(response, 404, {
@@ -49,6 +52,20 @@ function read(state: StubState, path: string, query: URLSearchParams): unknown {
   if (path === "perf") return perfReply(state, query)
   if (path === "model-events") return modelEvents(state, query)
   return null
+}
+
+/** Of every third request none is stored, so that this can be looked at too. */
+function answerCapture(
+  state: StubState,
+  id: string,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+): void {
+  const index = state.rows.findIndex((one) => one.id === id)
+  const row = state.rows[index]
+  if (row && (row.swap_entry_id % 3 !== 0 || request.method === "POST"))
+    return json(response, 200, { id, capture: captureOf(row) })
+  const error = `No capture of ${id} is stored: a POST to the same address fetches it while its engine still has it`
+  return json(response, 404, { error, code: "CAPTURE_NOT_STORED", origin: "hub" })
 }
 
 function activityPage(state: StubState, query: URLSearchParams): unknown {
@@ -73,7 +90,7 @@ function filtered(state: StubState, query: URLSearchParams): ActivityRow[] {
       one("model", row.model) &&
       one("source", row.source) &&
       (status.length === 0 || status.some((wanted) => (wanted === "error") === failed(row))) &&
-      `${row.model} ${row.source ?? ""} ${row.error ?? ""}`.includes(text),
+      `${row.model} ${row.source ?? ""} ${row.error ?? ""} ${row.id}`.includes(text),
   )
 }
 

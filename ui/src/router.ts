@@ -52,6 +52,12 @@ export function createAppRouter(history: RouterHistory): Router {
         meta: { title: "Storage" },
       },
       {
+        path: "/playground",
+        name: "playground",
+        component: () => import("./shell/PlaygroundPage.vue"),
+        meta: { title: "Playground" },
+      },
+      {
         path: "/:rest(.*)*",
         name: "nowhere",
         component: () => import("./shell/NoSuchPage.vue"),

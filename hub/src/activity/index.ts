@@ -8,7 +8,10 @@ import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { headersOf } from "../platform/nats.ts"
-import type { AnnounceActivity, OwnHubPort, PartitionsPort } from "./ports.ts"
+import { createCaptures } from "./captures/index.ts"
+import type { CaptureSettings } from "./captures/index.ts"
+import { captureRoutes } from "./captures/routes.ts"
+import type { AnnounceActivity, CapturesPort, OwnHubPort, PartitionsPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { activityStore } from "./run.ts"
 import { startSums } from "./sums.ts"
@@ -27,10 +30,12 @@ export interface ActivityOptions {
   partitions: PartitionsPort
   /** Without it this hub hears of its own rows as others do. */
   own?: OwnHubPort
+  /** Without it no capture is fetched. */
+  capturing?: { hosts: CapturesPort; settings: CaptureSettings }
 }
 
 export interface Activity {
-  /** `/activity`, `/activity/stats`, `/activity/export.csv`; to be registered below `/api/control`. */
+  /** `/activity`, `/activity/stats`, `/activity/export.csv`, `/activity/:id/capture`; to be registered below `/api/control`. */
   routes: FastifyPluginCallback
   /** The handler of `activity` messages. */
   storeBatch(
@@ -55,6 +60,7 @@ export function createActivity({
   log: parent,
   partitions,
   own,
+  capturing,
 }: ActivityOptions): Activity {
   const log = parent.child({ part: "activity" })
   const headers = own && headersOf({ [HUB_HEADER]: own.hubId })
@@ -66,6 +72,13 @@ export function createActivity({
     }
     own?.committed(committed)
   }
+  const captures =
+    capturing === undefined
+      ? null
+      : createCaptures({
+          ...{ sql, clock, log, ...capturing },
+          announce: (committed) => announce(committed, JSON.stringify(committed)),
+        })
   let stopSums: (() => Promise<void>) | null = null
   return {
     start() {
@@ -74,10 +87,17 @@ export function createActivity({
     async stop() {
       const stopping = stopSums
       stopSums = null
-      await stopping?.()
+      await Promise.all([stopping?.(), captures?.stop()])
     },
-    routes: activityRoutes({ sql, clock }),
-    storeBatch: activityStore({ sql, partitions, announce }),
+    routes(app, _options, done) {
+      void app.register(activityRoutes({ sql, clock }))
+      if (captures) void app.register(captureRoutes(captures))
+      done()
+    },
+    storeBatch: activityStore({
+      ...{ sql, partitions, announce },
+      stored: (rows) => captures?.offer(rows),
+    }),
     newestRow: (host) => newestRequest(sql, host),
     ran: (host, range) => ranRequests(sql, host, range),
   }

@@ -1,5 +1,6 @@
 import type { CommittedActivity } from "@boocontrol/shared/activity"
-import type { HubId } from "@boocontrol/shared/ids"
+import type { CaptureArgs } from "@boocontrol/shared/capture"
+import type { HostId, HubId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
 
 /** Makes sure that rows of these times have a partition of their own. */
@@ -14,4 +15,12 @@ export type AnnounceActivity = (committed: CommittedActivity, text: string) => v
 export interface OwnHubPort {
   readonly hubId: HubId
   committed(activity: CommittedActivity): void
+}
+
+/** Asks a host's engine for what it kept of a request. */
+export interface CapturesPort {
+  capture(
+    host: HostId,
+    args: CaptureArgs,
+  ): Promise<{ ok: true; data: unknown } | { ok: false; refusal: { code: string; message: string } }>
 }

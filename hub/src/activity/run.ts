@@ -14,6 +14,8 @@ export interface StoreOptions {
   sql: Sql
   partitions: PartitionsPort
   announce: AnnounceActivity
+  /** Rows that are new or have changed. */
+  stored?: (rows: readonly ActivityRow[]) => void
 }
 
 // Well below the limit of a message, envelope and all.
@@ -28,7 +30,7 @@ type StoreActivity = (
  * Stores what hosts sent and, after the commit, tells everyone of the rows that are new or have changed. One batch
  * after the other, so that they are told in the order of their commits; while Postgres has one, the next is made ready.
  */
-export function activityStore({ sql, partitions, announce }: StoreOptions): StoreActivity {
+export function activityStore({ sql, partitions, announce, stored }: StoreOptions): StoreActivity {
   let last: Promise<unknown> = Promise.resolve()
 
   const store = async (batch: ActivityBatch, redelivered: boolean): Promise<StoredBatch> => {
@@ -36,10 +38,10 @@ export function activityStore({ sql, partitions, announce }: StoreOptions): Stor
       "control_requests",
       batch.rows.map((row) => row.ts),
     )
-    const stored = await storeRequests(sql, batch)
-    if (!redelivered) return stored
+    const done = await storeRequests(sql, batch)
+    if (!redelivered) return done
     // A hub may have died between its commit and its announcement: what comes again is announced again, as an update.
-    return { ...stored, changed: await findRequests(sql, [...batch.rows, ...stored.changed]) }
+    return { ...done, changed: await findRequests(sql, [...batch.rows, ...done.changed]) }
   }
 
   return async (envelopes, { redelivered }) => {
@@ -48,6 +50,7 @@ export function activityStore({ sql, partitions, announce }: StoreOptions): Stor
     last = storing.catch(() => undefined)
     const { changed, notYet } = await storing
     for (const { committed, text } of announcements(changed, batch)) announce(committed, text)
+    stored?.(changed)
     return { notYet }
   }
 }

@@ -33,8 +33,9 @@ function payload(args: unknown, more: Record<string, unknown> = {}): string {
   return JSON.stringify({ v: 1, id: randomUUID(), instance, deadline, args, ...more })
 }
 
-const reply = (text: string | null): unknown => JSON.parse(text ?? "null")
-const refusal = (text: string | null) => NatsErrorReply.parse(reply(text)).error
+type Reply = ReturnType<ReturnType<typeof createCommands>["handle"]>
+const reply = (text: Reply): unknown => JSON.parse(typeof text === "string" ? text : "null")
+const refusal = (text: Reply) => NatsErrorReply.parse(reply(text)).error
 
 describe("commands", () => {
   it("are answered at once, and their outcome follows under their id", async () => {
@@ -53,7 +54,7 @@ describe("commands", () => {
     const work = vi.fn(() => Promise.resolve("done"))
     first.commands.on("warm", work)
     const sent = payload({ model: "m" })
-    first.commands.handle("warm", sent)
+    void first.commands.handle("warm", sent)
     await vi.waitFor(() => expect(first.results).toHaveLength(1))
     const second = life(first.shelf)
     second.commands.on("warm", work)
@@ -67,7 +68,7 @@ describe("commands", () => {
   it("left undone by a sidecar that died are told as interrupted by the next", () => {
     const first = life()
     first.commands.on("warm", () => new Promise(() => undefined))
-    first.commands.handle("warm", payload({ model: "m" }))
+    void first.commands.handle("warm", payload({ model: "m" }))
     const second = life(first.shelf)
     second.commands.start()
     expect(second.results).toMatchObject([{ ok: false, error: { code: "COMMAND_INTERRUPTED" } }])
@@ -80,7 +81,7 @@ describe("commands", () => {
       (_, { signal }) =>
         new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("ended")))),
     )
-    commands.handle("warm", payload({ model: "m" }))
+    void commands.handle("warm", payload({ model: "m" }))
     await commands.stop()
     expect(results).toMatchObject([{ ok: false, error: { code: "COMMAND_INTERRUPTED" } }])
   })
@@ -89,11 +90,33 @@ describe("commands", () => {
     const { commands, results } = life()
     commands.on("unload", () => Promise.reject(new BooError("MODEL_NOT_FOUND", { host, model: "m" })))
     commands.on("warm", () => Promise.reject(new Error("no room on the card")))
-    commands.handle("unload", payload({ model: "m" }))
-    commands.handle("warm", payload({ model: "m" }))
+    void commands.handle("unload", payload({ model: "m" }))
+    void commands.handle("warm", payload({ model: "m" }))
     await vi.waitFor(() => expect(results).toHaveLength(2))
     expect(results.map(({ error }) => error?.code)).toEqual(["MODEL_NOT_FOUND", "COMMAND_FAILED"])
     expect(results[1]?.error?.message).toContain("no room on the card")
+  })
+
+  it("that only ask are answered with what was asked for, and leave nothing behind", async () => {
+    const { commands, results, shelf } = life()
+    commands.ask("probe", () => Promise.resolve({ secret: "prompt" }))
+    const asked = payload({})
+    for (let count = 0; count < 2; count++) {
+      const answer = CommandAccepted.parse(reply(await commands.handle("probe", asked)))
+      expect(answer).toMatchObject({ accepted: true, result: { ok: true, data: { secret: "prompt" } } })
+      expect(answer.repeated).toBeUndefined()
+    }
+    expect(results).toEqual([])
+    expect(JSON.stringify(shelf)).not.toContain("prompt")
+    expect((shelf as ReturnType<typeof memoryShelf>).saved()).toBe("")
+  })
+
+  it("that only ask say why they fail, and are refused like any other", async () => {
+    const { commands } = life()
+    commands.ask("probe", () => Promise.reject(new BooError("CAPTURE_GONE", { host, entry: 3 })))
+    expect(refusal(await commands.handle("probe", payload({}))).code).toBe("CAPTURE_GONE")
+    const late = payload({}, { deadline: instantOf(clock.now() - 1) })
+    expect(refusal(await commands.handle("probe", late)).code).toBe("COMMAND_LATE")
   })
 
   it("that make no sense are refused with what is wrong, and remembered by nobody", () => {
@@ -110,7 +133,7 @@ describe("commands", () => {
   it("of a holder whose lease was lost are refused, also after a restart", async () => {
     const first = life()
     first.commands.on("probe", () => Promise.resolve())
-    first.commands.handle("probe", payload({}, { fencing_token: 5 }))
+    void first.commands.handle("probe", payload({}, { fencing_token: 5 }))
     const second = life(first.shelf)
     second.commands.on("probe", () => Promise.resolve())
     const answer = refusal(second.commands.handle("probe", payload({}, { fencing_token: 4 })))

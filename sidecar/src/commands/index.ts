@@ -24,8 +24,10 @@ export interface CommandsOptions {
 export interface Commands {
   /** Each verb once, before `start`. */
   on<V extends CommandVerb>(verb: V, handler: CommandHandler<V>): void
-  /** The reply to a command, at once; null where this sidecar does not know the verb. */
-  handle(verb: string, payload: string): string | null
+  /** A verb that changes nothing: its outcome is the reply, and neither remembered nor told as an event. */
+  ask<V extends CommandVerb>(verb: V, handler: CommandHandler<V>): void
+  /** The reply to a command, at once where the verb does something; null where this sidecar does not know it. */
+  handle(verb: string, payload: string): string | Promise<string> | null
   /** Says what became of that which an earlier life left undone. */
   start(): void
   /** Gives up what is under way and waits until that is told. May be called twice. */
@@ -43,6 +45,8 @@ interface Known {
   verb: CommandVerb
   args: z.ZodMiniType
   run: Task
+  /** Changes nothing: answered with its outcome. */
+  isQuestion?: boolean
 }
 
 /** Takes commands of the hub: answers each at once, does it, and tells its outcome. */
@@ -76,14 +80,24 @@ export function createCommands({ host, instance, clock, shelf, result }: Command
     }
   }
 
-  function answer(to: Known, payload: string): CommandAccepted {
-    const { verb } = to
+  function read({ verb, args: schema }: Known, payload: string) {
     const command = Command.safeParse(parsed(payload))
     if (!command.success) throw badRequest(`command ${verb}`, command.error)
-    const args = to.args.safeParse(command.data.args)
+    const args = schema.safeParse(command.data.args)
     if (!args.success) throw badRequest(`args of ${verb}`, args.error)
-    const { id } = command.data
-    const verdict = admit(ledger, { verb, command: command.data, host, instance, nowMs: clock.now() })
+    const asked = { verb, command: command.data, host, instance, nowMs: clock.now() }
+    return { id: command.data.id, args: args.data, verdict: admit(ledger, asked) }
+  }
+
+  async function look(to: Known, payload: string): Promise<CommandAccepted> {
+    const { id, args, verdict } = read(to, payload)
+    if (verdict.kind === "refused") throw verdict.error
+    const data = await to.run(args, { id, signal: stopping.signal })
+    return { accepted: true, id, result: { id, ok: true, data } }
+  }
+
+  function answer(to: Known, payload: string): CommandAccepted {
+    const { id, args, verdict } = read(to, payload)
     switch (verdict.kind) {
       case "refused":
         throw verdict.error
@@ -92,7 +106,7 @@ export function createCommands({ host, instance, clock, shelf, result }: Command
       case "accepted": {
         // Before it is begun: a sidecar that ends now must not do it again.
         keep(verdict.ledger)
-        const work = perform(to, { id, args: args.data }).finally(() => running.delete(work))
+        const work = perform(to, { id, args }).finally(() => running.delete(work))
         running.add(work)
         return { accepted: true, id }
       }
@@ -105,9 +119,18 @@ export function createCommands({ host, instance, clock, shelf, result }: Command
       // The schema under the verb is the one that the handler's arguments are inferred from.
       known.set(verb, { verb, args, run: handler as Task })
     },
+    ask(verb, handler) {
+      const args = COMMAND_ARGS[verb]
+      known.set(verb, { verb, args, run: handler as Task, isQuestion: true })
+    },
     handle(verb, payload) {
       const to = known.get(verb)
       if (!to) return null
+      if (to.isQuestion === true)
+        return look(to, payload).then(
+          (reply) => JSON.stringify(reply),
+          (error: unknown) => JSON.stringify(toNatsError(ours(error, { verb, host }))),
+        )
       try {
         return JSON.stringify(answer(to, payload))
       } catch (error) {

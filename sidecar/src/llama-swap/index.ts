@@ -3,6 +3,7 @@ import { SwapEpoch } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
 import type { EngineConnector } from "../ports.ts"
 import { createActions } from "./actions.ts"
+import { readCapture } from "./captures.ts"
 import { hardwareOf } from "./hardware.ts"
 import { createEngineHttp } from "./http.ts"
 import { jsonOf } from "./messages.ts"
@@ -57,6 +58,7 @@ export function createLlamaSwapConnector(options: LlamaSwapOptions): LlamaSwapCo
         ? null
         : samplesOf(parsed.data).filter(({ ts }) => !after || ts > after)
     },
+    capture: (entryId) => readCapture(http, entryId),
     actions: createActions(http),
     rejected: () => rejects.count(),
   }

@@ -138,6 +138,17 @@ const Sys = z.object({
   ),
 })
 export type Sys = z.infer<typeof Sys>
+/** Bodies are base64; null where the route keeps none. */
+export const Capture = z.object({
+  id: z.int(),
+  req_path: z.optional(z.nullable(z.string())),
+  req_headers: z.optional(z.nullable(z.record(z.string(), z.string()))),
+  req_body: z.optional(z.nullable(z.string())),
+  resp_headers: z.optional(z.nullable(z.record(z.string(), z.string()))),
+  resp_body: z.optional(z.nullable(z.string())),
+})
+export type Capture = z.infer<typeof Capture>
+
 export const Performance = z.object({
   enabled: flag,
   sys_stats: z.optional(z.nullable(z.array(Sys))),

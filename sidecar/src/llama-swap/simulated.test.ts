@@ -171,6 +171,38 @@ describe.each(ERAS)("against %s", (_, era) => {
   })
 })
 
+describe.each(ERAS)("captures of %s", (_, era) => {
+  it("are read decoded, without secrets, and are gone once the engine dropped them", async () => {
+    const host = await hostOf(era)
+    const rig = rigOn(host)
+    await connected(rig)
+    const sent = await fetch(`${host.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        authorization: "Bearer sk-abc123def456",
+        "x-boo-source": "boochat",
+      },
+      body: JSON.stringify({
+        ...{ model: "small", max_tokens: 4, stream: true },
+        messages: [{ role: "user", content: "my key is sk-abc123def456, is it warm?" }],
+      }),
+    })
+    expect(await sent.text()).toContain("[DONE]")
+    await rig.until("the row", () => rig.rows().length === 1)
+    const [row] = rig.rows()
+    expect(row?.has_capture).toBe(true)
+    const capture = await rig.connector.capture(row?.swap_entry_id ?? -1)
+    expect(capture?.req_path).toBe("/v1/chat/completions")
+    expect(capture?.req_body).toMatchObject({ encoding: "text", cut: false })
+    expect(capture?.req_body?.text).toContain("my key is [REDACTED], is it warm?")
+    expect(capture?.resp_body?.text).toContain("data: [DONE]")
+    expect(JSON.stringify(capture)).not.toContain("sk-abc123def456")
+    host.control.dropCaptures()
+    expect(await rig.connector.capture(row?.swap_entry_id ?? -1)).toBeNull()
+  })
+})
+
 describe("logs of models", () => {
   it("say who wrote each line, from the first of a load on, and wake nobody", async () => {
     const host = await hostOf()

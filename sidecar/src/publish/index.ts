@@ -84,7 +84,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
       where: verb,
       problem: "this sidecar does not know that command",
     })
-    message.respond(reply ?? JSON.stringify(toNatsError(unknown)))
+    if (reply instanceof Promise) void reply.then((text) => message.respond(text))
+    else message.respond(reply ?? JSON.stringify(toNatsError(unknown)))
   }
 
   link.subscribe(subjects.commandsOf(host), commanded)

@@ -14,6 +14,6 @@ export interface Publisher {
 
 /** What a host's own part answers to a command; the verb is the last part of the subject. */
 export interface CommandHandlers {
-  /** The reply, or null where this verb is not known here. */
-  handle(verb: string, payload: string): string | null
+  /** The reply, at once or once it is known; null where this verb is not known here. */
+  handle(verb: string, payload: string): string | Promise<string> | null
 }

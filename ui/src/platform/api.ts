@@ -29,6 +29,8 @@ export interface Api {
   get<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, given?: RequestGiven): Promise<z.infer<T>>
   /** The reply's body is not looked at: what changed comes as a frame. */
   put(path: string, body: unknown): Promise<void>
+  /** Asks for something to be done and reads what came of it. */
+  post<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, body?: unknown): Promise<z.infer<T>>
   /** Full address of a route, for a link. */
   href(path: string, query?: Query): string
 }
@@ -55,21 +57,30 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
     return reply
   }
 
+  async function read<T extends z.ZodMiniType>(
+    path: string,
+    schema: ReplySchema<T>,
+    asked: Promise<Response>,
+  ): Promise<z.infer<T>> {
+    const [reply, known] = await Promise.all([asked, typeof schema === "function" ? schema() : schema])
+    const parsed = known.safeParse(await readJson(reply))
+    if (parsed.success) return parsed.data
+    throw new ApiError(`The hub's reply to ${path} is not understood here: reload the page`, {
+      code: "REPLY_REJECTED",
+      status: reply.status,
+      cause: parsed.error,
+    })
+  }
+
   return {
     href,
-    async get(path, schema, given = {}) {
+    get(path, schema, given = {}) {
       const init: RequestInit = given.signal ? { signal: given.signal } : {}
-      const [reply, known] = await Promise.all([
-        call(href(path, given.query), init),
-        typeof schema === "function" ? schema() : schema,
-      ])
-      const parsed = known.safeParse(await readJson(reply))
-      if (parsed.success) return parsed.data
-      throw new ApiError(`The hub's reply to ${path} is not understood here: reload the page`, {
-        code: "REPLY_REJECTED",
-        status: reply.status,
-        cause: parsed.error,
-      })
+      return read(path, schema, call(href(path, given.query), init))
+    },
+    post(path, schema, body = {}) {
+      const headers = { "content-type": "application/json" }
+      return read(path, schema, call(href(path), { method: "POST", headers, body: JSON.stringify(body) }))
     },
     async put(path, body) {
       const headers = { "content-type": "application/json" }

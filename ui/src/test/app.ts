@@ -50,6 +50,12 @@ export class RecordingApi {
         if (answer instanceof Error) throw answer
         return (typeof schema === "function" ? await schema() : schema).parse(answer)
       },
+      post: async (path, schema, body) => {
+        this.asked.push({ path, query: {}, body })
+        const answer = await this.answers.shift()
+        if (answer instanceof Error) throw answer
+        return (typeof schema === "function" ? await schema() : schema).parse(answer)
+      },
       put: async (path, body) => {
         this.asked.push({ path, query: {}, body })
         await Promise.resolve()
