@@ -52,6 +52,10 @@ export type HubTopic = (typeof HUB_TOPICS)[number]
 /** Header of what a hub announces: its hub id, by which it knows its own announcements. */
 export const HUB_HEADER = "Boo-Hub"
 
+/** What other tools may ask, on the NATS micro service `boocontrol`. */
+export const RPC_NAMES = ["fleet.get", "lease.acquire", "lease.renew", "lease.release"] as const
+export type RpcName = (typeof RPC_NAMES)[number]
+
 /** The only place that spells a NATS subject. */
 export const subjects = {
   event: (host: HostId, kind: EventKind) => `boo.v1.evt.${host}.${kind}`,
@@ -72,6 +76,7 @@ export const subjects = {
   hubJob: (job: JobId) => `boo.v1.hub.job.${job}`,
   allHub: "boo.v1.hub.>",
   allRpc: "boo.v1.rpc.>",
+  rpc: (name: RpcName) => `boo.v1.rpc.${name}`,
 } as const
 
 /** Prefix of a host connection's own reply subjects, so that no host can read another's replies. */
