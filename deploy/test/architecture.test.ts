@@ -149,6 +149,42 @@ describe("what has one home", () => {
   })
 })
 
+describe("the one door to a host", () => {
+  const hub = production.filter(({ path }) => path.startsWith("hub/src/"))
+
+  // Routing counts what is in flight to choose a host, and health to show it; neither decides who may write there.
+  it("is not passed by: nobody but leases asks whether a host is busy before it writes there", () => {
+    const asking = hub.filter(
+      ({ path, text }) =>
+        /\binflight_total\b|\binflightOn\b/.test(text) &&
+        !/^hub\/src\/(app\.ts|fleet\/|leases\/|gateway\/|routing\/|health\/)/.test(path),
+    )
+    expect(asking.map(({ path }) => path)).toEqual([])
+  })
+
+  it("is taken by everything that has a host change: a capability that sends such a command acquires access", () => {
+    const WRITES =
+      /\.(?:send|run)\(\s*[\w.]+,\s*"(?:warm|unload|unload_all|profile|config\.write|config\.rollback|restart|llama_bench)"/
+    const writers = hub.filter(({ path, text }) => WRITES.test(text) && capabilityOf(path) !== "actions")
+    const passing = writers.filter(
+      ({ path }) =>
+        !hub.some(
+          (other) =>
+            capabilityOf(other.path) === capabilityOf(path) && /\bacquireHostAccess\b/.test(other.text),
+        ),
+    )
+    expect(passing.map(({ path }) => path)).toEqual([])
+  })
+
+  it("opens in one place: only leases writes to the tables of leases", () => {
+    const writing = hub.filter(
+      ({ path, text }) =>
+        /\bboo_lease_|\bcontrol_host_leases\b/.test(text) && !path.startsWith("hub/src/leases/"),
+    )
+    expect(writing.map(({ path }) => path)).toEqual([])
+  })
+})
+
 describe("the size budget", () => {
   const sizes = production.map(({ lines }) => lines).toSorted((a, b) => a - b)
   const at = (share: number) => sizes[Math.floor(sizes.length * share)] ?? 0

@@ -11,6 +11,7 @@ import { createJudge, installAccess } from "./access/index.ts"
 import type { Judge } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
+import { createActions } from "./actions/index.ts"
 import { createActivity } from "./activity/index.ts"
 import { LEFT_TO_STORING, createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
@@ -23,11 +24,13 @@ import { createHosts } from "./hosts/index.ts"
 import { createIngest, createResume } from "./ingest/index.ts"
 import type { Ingest, RejectReason } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
+import { createLeases } from "./leases/index.ts"
 import type { Clock } from "./platform/clock.ts"
 import { createFirstScreen } from "./platform/first-screen.ts"
 import { createHostCommands } from "./platform/host-commands.ts"
 import { installHttpRules } from "./platform/http.ts"
 import type { Log } from "./platform/log.ts"
+import { createMicroService } from "./platform/micro-service.ts"
 import type { NatsConnection } from "./platform/nats.ts"
 import { installOpenApi } from "./platform/openapi.ts"
 import { withPatience } from "./platform/postgres.ts"
@@ -103,6 +106,24 @@ export async function createApp({
   })
   const commands = createHostCommands({ nc, clock, log, speakerOf: fleet.speakerOf })
   const patientSql = withPatience(sql, PATIENCE)
+  const leases = createLeases({
+    ...{ sql, nc, clock, log, frame: fleet, announcer: { isOne: fleet.isAnnouncer } },
+    hosts: {
+      ids: () => fleet.ids(),
+      workOn(host) {
+        const asked = fleet.find(host)?.actions.filter(({ state }) => state === "running").length ?? 0
+        const inflight = fleet.inflightOn(host)
+        return inflight === null && asked === 0 ? null : (inflight ?? 0) + asked
+      },
+      onWork: (listener) =>
+        fleet.onDelta(({ provider_id, patch }) => {
+          if ("inflight_total" in patch || "actions" in patch) listener(provider_id)
+        }),
+    },
+  })
+  const actions = createActions({
+    ...{ sql, clock, log, hubId: fleet.hubId, hosts: fleet, leases, commands },
+  })
   const retention = createRetention({
     ...{ sql, patientSql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
@@ -148,6 +169,10 @@ export async function createApp({
   const resume = createResume({
     ...{ nc, log, newestRow: activity.newestRow, newestSampleTs: telemetry.newestSampleTs },
   })
+  const rpc = createMicroService({
+    ...{ nc, clock, log, version: VERSION },
+    endpoints: [...leases.rpc, fleet.rpc],
+  })
   const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
   const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
   const metrics = createMetrics({
@@ -174,7 +199,7 @@ export async function createApp({
     ...{ config, uiFolder, log, sockets, gateway, judge },
     snapshot: () => fleet.snapshot(),
   })
-  const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes]
+  const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes, leases.routes, actions.routes]
   const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
@@ -187,7 +212,10 @@ export async function createApp({
       await retention.start()
       await fleet.start()
       await hosts.start()
+      await leases.start()
       commands.start()
+      rpc.start()
+      await actions.start()
       resume.start()
       ingest.start()
       activity.start()
@@ -197,8 +225,12 @@ export async function createApp({
     async stop() {
       sockets.stop()
       await gateway.stop()
+      leases.endWaits()
       await http.close()
+      await rpc.stop()
+      await actions.stop()
       commands.stop()
+      await leases.stop()
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
       await Promise.all([retention.stop(), hosts.stop()])
       await fleet.stop()

@@ -5,6 +5,8 @@ interface ErrorSpec {
   readonly status: number
   /** Whether the same call may succeed later without being changed. */
   readonly retryable: boolean
+  /** The same call with `confirm=true` is done all the same. */
+  readonly needsConfirmation?: true
   /** What happened, to what, and what to do. `{name}` is filled from the error's details. */
   readonly message: string
 }
@@ -67,7 +69,11 @@ export const ERRORS = {
     message:
       "Host id {host} is held by another sidecar ({holder}): give this one its own BOO_HOST_ID, or stop the other",
   },
-  MODEL_NOT_FOUND: { status: 404, retryable: false, message: "Host {host} has no model {model}" },
+  MODEL_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "Host {host} has no model {model}. It has: {known}",
+  },
   COMMAND_MISADDRESSED: {
     status: 409,
     retryable: true,
@@ -89,6 +95,44 @@ export const ERRORS = {
     message: "The sidecar of {host} ended while it did {verb}: what came of it is not known",
   },
   COMMAND_FAILED: { status: 502, retryable: false, message: "{verb} failed on {host}: {problem}" },
+  BENCH_IN_PROGRESS: {
+    status: 409,
+    retryable: true,
+    needsConfirmation: true,
+    message: "bench in progress",
+  },
+  QUEUE_FULL: {
+    status: 429,
+    retryable: true,
+    message: "{depth} actions wait on {host} already: see details.queue, and ask again when one is done",
+  },
+  LEASE_HELD: {
+    status: 409,
+    retryable: true,
+    message:
+      "Host {host} is held by {holder} for {purpose} until {expires_at}: wait with wait_s, or try again then",
+  },
+  LEASE_NOT_DRAINED: {
+    status: 409,
+    retryable: true,
+    message:
+      "Host {host} still answers {inflight} requests after {wait_s} s: the lease was not taken, try again with a longer wait_s",
+  },
+  LEASE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "There is no lease {lease_id}. In force are: {known}",
+  },
+  LEASE_LOST: {
+    status: 409,
+    retryable: false,
+    message: "Lease {lease_id} on {host} is {lost_as}; the host is held by {holder} now",
+  },
+  LEASE_TOKEN_STALE: {
+    status: 409,
+    retryable: false,
+    message: "Token {token} is not that of lease {lease_id} on {host}; the host is held by {holder} now",
+  },
   LEASE_FENCED: {
     status: 409,
     retryable: false,
@@ -215,6 +259,7 @@ export function toErrorBody(error: BooError): ErrorBody {
     error: error.message,
     code: error.code,
     origin: "hub",
+    ...("needsConfirmation" in ERRORS[error.code] ? { requiresConfirmation: true } : {}),
     ...(Object.keys(error.details).length > 0 ? { details: error.details } : {}),
   }
 }

@@ -1,7 +1,9 @@
 import * as z from "zod/mini"
+import { HostAction } from "./actions.ts"
 import { InflightRequest } from "./activity.ts"
 import { GpuFeed, GpuInventory, Hardware, HostProblem, Liveness, SpoolStatus } from "./hosts.ts"
 import { HostId, HubId } from "./ids.ts"
+import { HostLease } from "./leases.ts"
 import { ModelReading } from "./models.ts"
 import { PerfSample } from "./telemetry.ts"
 import { Instant } from "./time.ts"
@@ -49,8 +51,10 @@ export const FleetHost = z.object({
   /** Null where the engine cannot list them. */
   inflight: z.nullable(z.array(InflightRequest)),
   inflight_total: z.nullable(z.int()),
-  actions: z.array(z.unknown()),
-  lease: z.nullable(z.record(z.string(), z.unknown())),
+  /** What waits, what is done, and what ended within the last minute; oldest first. */
+  actions: z.array(HostAction),
+  /** Null: nobody holds it. */
+  lease: z.nullable(HostLease),
   spool: z.nullable(SpoolStatus),
   rates: z.nullable(HostRates),
   /** Messages of this host that the hub could not read, with the newest reason. */

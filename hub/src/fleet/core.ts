@@ -1,8 +1,10 @@
+import type { HostAction } from "@boocontrol/shared/actions"
 import type { InflightData } from "@boocontrol/shared/activity"
 import type { FleetHost, FleetPatch, HostRates } from "@boocontrol/shared/fleet"
 import { PRESENCE_EVERY_MS, PRESENCE_MISSES_UNTIL_DOWN } from "@boocontrol/shared/hosts"
 import type { HostRow, PresenceData } from "@boocontrol/shared/hosts"
 import type { BootId, InstanceId } from "@boocontrol/shared/ids"
+import type { HostLease } from "@boocontrol/shared/leases"
 import type { ModelReading } from "@boocontrol/shared/models"
 import type { PerfSample } from "@boocontrol/shared/telemetry"
 import { instantOf, epochMsOf } from "@boocontrol/shared/time"
@@ -38,6 +40,8 @@ export type HostEvent =
   | { kind: "registered"; row: HostRow }
   | { kind: "preferred"; prefs: Preferences }
   | { kind: "rated"; rates: HostRates }
+  | { kind: "leased"; lease: HostLease | null }
+  | { kind: "acted"; actions: readonly HostAction[] }
   | { kind: "rejected"; reason: string }
   | { kind: "tick" }
 
@@ -117,6 +121,10 @@ export function step(host: HostState, event: HostEvent, nowMs: number): HostStep
       return show({ ...host, prefs: event.prefs }, {})
     case "rated":
       return host.shown.liveness === "down" ? quiet(host) : show(host, { rates: event.rates })
+    case "acted":
+      return show(host, { actions: [...event.actions] })
+    case "leased":
+      return show(host, { lease: event.lease })
     case "rejected": {
       const rejected = { count: (host.rejected?.count ?? 0) + 1, reason: event.reason, atMs: nowMs }
       return show({ ...host, rejected }, rejectedDue(host, rejected, nowMs))

@@ -1,17 +1,20 @@
 import { randomUUID } from "node:crypto"
 import type { FastifyInstance } from "fastify"
 import type { CommittedActivity } from "@boocontrol/shared/activity"
+import type { HostAction } from "@boocontrol/shared/actions"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { FleetDeltaFrame, Frame } from "@boocontrol/shared/frames"
 import type { RefusedData } from "@boocontrol/shared/hosts"
 import { HostId, HubId } from "@boocontrol/shared/ids"
 import type { InstanceId } from "@boocontrol/shared/ids"
+import type { HostLease } from "@boocontrol/shared/leases"
 import { subjects } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
 import { advisoryLock } from "../platform/advisory-lock.ts"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
+import type { RpcEndpoint } from "../platform/micro-service.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { ANNOUNCER_LOCK, announcer } from "./announce.ts"
@@ -44,6 +47,8 @@ export interface FleetOptions {
 export interface Fleet {
   readonly hubId: HubId
   routes: (app: FastifyInstance) => Promise<void>
+  /** The snapshot, for tools on NATS. */
+  rpc: RpcEndpoint
   snapshot(): Frame
   /** One host as a whole; a host that is gone as such. */
   resync(host: HostId): Frame
@@ -54,6 +59,17 @@ export interface Fleet {
   storeNotes(envelopes: readonly Envelope<"note">[]): Promise<void>
   /** Changes of the models of one host within a range, oldest first. */
   changes: ModelEventsStore["changes"]
+  /** Who holds a host, for its frame. */
+  leased(host: HostId, lease: HostLease | null): void
+  /** What a host was asked to do, for its frame. */
+  acted(host: HostId, actions: readonly HostAction[]): void
+  find(host: HostId): FleetHost | null
+  /** Requests in flight on a host as this hub last heard; null where that is not known. */
+  inflightOn(host: HostId): number | null
+  /** Calls back after each change of a host. */
+  onDelta(listener: (delta: FleetDeltaFrame) => void): () => void
+  /** Whether this hub is the one that tells other tools what all of them see. */
+  isAnnouncer(): boolean
   /** Counts a message of a host that could not be used, for its card. */
   rejected(host: HostId, reason: string): void
   /** Rows that this hub itself has just stored. */
@@ -79,6 +95,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
   const store = lastKnownStore(sql)
   const lock = advisoryLock({ sql, key: ANNOUNCER_LOCK, clock, log })
   const announce = announcer(nc, lock)
+  const listeners = new Set<(delta: FleetDeltaFrame) => void>()
   let isRebuilt = false
 
   const onDelta = (delta: FleetDeltaFrame): void => {
@@ -86,6 +103,7 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
     output.delta(delta)
     announce(delta)
     persist.changed(delta)
+    for (const listener of listeners) listener(delta)
   }
   const board = createBoard({ hubId, firstSeq: clock.now(), onDelta })
   const persist = createPersist({ board, store, registry, clock, log })
@@ -127,6 +145,11 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
   return {
     hubId,
     routes: fleetRoutes({ board, events, preferences, preferred, clock }),
+    rpc: {
+      name: "fleet.get",
+      summary: "Live state of every host, as the WebSocket snapshot",
+      answer: async () => board.snapshot(clock.now()),
+    },
     snapshot: () => ({ type: "control_fleet", kind: "snapshot", ...board.snapshot(clock.now()) }),
     resync: (host) => board.full(host, clock.now()) ?? board.gone(host, clock.now()),
     samples(topic) {
@@ -146,6 +169,17 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
         })),
       ),
     changes: events.changes,
+    leased: (host, lease) =>
+      void board.apply(host, { kind: "leased", lease }, { nowMs: clock.now(), eventAt: null }),
+    acted: (host, actions) =>
+      void board.apply(host, { kind: "acted", actions }, { nowMs: clock.now(), eventAt: null }),
+    find: (host) => board.get(host)?.shown ?? null,
+    inflightOn: (host) => board.get(host)?.shown.inflight_total ?? null,
+    onDelta(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    isAnnouncer: () => lock.isHeld(),
     rejected: live.rejected,
     committed: live.committed,
     ids: () => board.ids(),

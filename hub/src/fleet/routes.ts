@@ -83,7 +83,9 @@ function mustExist(board: Board, { provider_id: id, model }: ModelPref): void {
   const host = board.get(id)
   if (!host) throw new BooError("HOST_NOT_FOUND", { host: id, known: board.ids() })
   const isKnown = host.prefs.has(model) || host.reported.some((reading) => reading.id === model)
-  if (!isKnown) throw new BooError("MODEL_NOT_FOUND", { host: id, model })
+  if (isKnown) return
+  const known = host.reported.map((reading) => reading.id)
+  throw new BooError("MODEL_NOT_FOUND", { host: id, model, known })
 }
 
 function withPreference(board: Board, { provider_id: id, model }: ModelPref, saved: Preference): Preferences {
