@@ -180,6 +180,7 @@ export async function createApp({
     hosts: fleet.hosts,
     streams: () => streamFigures(ingest),
     sockets: sockets.stats,
+    defaultRows: retention.defaultRows,
   })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 

@@ -43,6 +43,17 @@ beforeAll(async () => {
     select 'host-' || n % 20, ${now}::timestamptz - n * interval '5 s', 'os', gen_random_uuid(), n
     from generate_series(1, 100000) n`
   await sql`
+    insert into control_perf_rollup_10s (provider_id, bucket, samples, backfilled, seconds)
+    select 'host-' || h, date_bin('10 seconds', ${now}::timestamptz, '2000-01-01Z') - n * interval '10 seconds', 10, 0, 10
+    from generate_series(0, 19) h, generate_series(1, 3000) n`
+  for (const table of ["control_perf_samples_packed", "control_perf_rollup_10s_packed"]) {
+    await sql`
+      insert into ${sql(table)} (provider_id, hour, rows, samples, first_at, last_at, head, body)
+      select 'host-' || h, hour, 1, 1, hour, hour, '{"v":1,"shapes":[]}', ''
+      from generate_series(0, 19) h,
+        generate_series(date_trunc('hour', ${now}::timestamptz) - interval '5 days', ${now}::timestamptz, '1 hour') hour`
+  }
+  await sql`
     insert into control_perf_rollup_1m (provider_id, bucket, samples, backfilled, seconds)
     select 'host-' || h, date_trunc('minute', ${now}::timestamptz) - n * interval '1 minute', 60, 0, 60
     from generate_series(0, 19) h, generate_series(1, 4000) n`
@@ -64,7 +75,7 @@ const page = (filters: object, after: Parameters<typeof pageQuery>[1]["after"] =
   pageQuery(sql, { filters, after, limit: 101 })
 const stats = (days: number) =>
   statsQuery(sql, { from: instantOf(NOON - days * DAY + 1_234), to: instantOf(NOON + 1_234) })
-const readings = (tier: "raw" | "1m", hours: number) =>
+const readings = (tier: "raw" | "10s" | "1m", hours: number) =>
   readingsQuery(sql, { host: HOST, tier, fromMs: NOON - hours * HOUR, toMs: NOON })
 const END = { ts: instantOf(NOON - 5 * DAY), id: RequestId.parse("0193a000-0000-7000-8000-0000000000b1") }
 
@@ -78,14 +89,17 @@ it.each([
   ["an id", () => page({ q: "0193a000-0000-7" })],
   ["figures of a day", () => stats(1)],
   ["figures of all days", () => stats(DAYS)],
-  ["samples of an hour", () => readings("raw", 1)],
+  ["samples of minutes", () => readings("raw", 0.2)],
+  ["samples of an hour", () => readings("10s", 1)],
   ["minutes of two days", () => readings("1m", 48)],
 ])("finds %s by an index, and reads no partition as a whole", async (_what, query) => {
   const plan = await sql`explain ${query()}`
   const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")
   expect(text).toMatch(/Index (Only )?Scan/)
   // Those of the coming days are empty: there is nothing to find by an index.
-  expect(text).not.toMatch(/Seq Scan on control_(requests|perf_samples)_202611(1\d|2[0-2])/)
+  expect(text).not.toMatch(
+    /Seq Scan on control_(requests|perf_samples|perf_rollup_10s)(_packed)?_202611(1\d|2[0-2])/,
+  )
 })
 
 it("finds a rare text by its own index, in every partition", async () => {

@@ -75,6 +75,7 @@ it("gives Prometheus what is known, and leaves out what is not", async () => {
   expect(text).toContain('boo_hosts{liveness="connected"} 1')
   expect(text).toContain('boo_host_spool_messages{host="m"} 7')
   expect(text).toMatch(/^boo_sockets \d+$/m)
+  expect(text).toMatch(/^boo_rows_without_partition\{table="control_perf_samples"\} 0$/m)
   expect(text).not.toContain('boo_host_inflight{host="m"}')
 })
 

@@ -66,6 +66,8 @@ export const RetentionDetail = z.object({
   evicted_captures: z._default(amount, 0),
   /** Hours of one host each that were packed, by table. */
   packed: z.optional(z.record(z.string(), amount)),
+  /** More is to be packed than one run takes: the next one follows within a minute. */
+  unfinished: z.optional(z.boolean()),
   refused: z._default(z.array(RetentionRefusal), []),
 })
 export type RetentionDetail = z.infer<typeof RetentionDetail>

@@ -13,7 +13,7 @@ const GPU_GAUGES = {
 } as const satisfies Partial<Record<keyof GpuSample, string>>
 
 type Labels = Record<string, string>
-const LABELS = ["liveness", "host", "gpu", "stream", "outcome"]
+const LABELS = ["liveness", "host", "gpu", "stream", "outcome", "table"]
 
 /** `GET /metrics`: everything is read when it is asked for, and what is not known is left out. */
 export function createMetrics(parts: MetricsPort) {
@@ -71,6 +71,11 @@ export function createMetrics(parts: MetricsPort) {
       [counters.deadLetters, { stream, outcome: "dead_letter" }],
       [counters.disabled, { stream, outcome: "disabled" }],
     ]),
+  )
+  gauge(
+    "boo_rows_without_partition",
+    "Rows in default partitions, as last counted; more than 0 wants a look",
+    () => Object.entries(parts.defaultRows()).map(([table, rows]) => [rows, { table }]),
   )
   gauge("boo_sockets", "Cockpits connected", () => [[parts.sockets().clients]])
   gauge("boo_socket_frames", "Frames sent to cockpits since this hub started", () => [

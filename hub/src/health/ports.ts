@@ -17,5 +17,7 @@ export interface MetricsPort {
   liveness(): Record<string, number>
   hosts(): readonly FleetHost[]
   streams(): readonly StreamFigures[]
+  /** Rows that have no partition of their own, by table. */
+  defaultRows(): Readonly<Record<string, number>>
   sockets(): { clients: number; frames: number; lost: number }
 }

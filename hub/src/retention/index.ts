@@ -59,8 +59,9 @@ export function createRetention({ log: parent, ...options }: RetentionOptions): 
   const turns = careInTurns({
     ...{ clock, log, lock },
     takeCare: async (signal) => {
-      await takeCare(care, signal)
+      const { unfinished = false } = await takeCare(care, signal)
       await partitions.makeAhead()
+      return { unfinished }
     },
     countDays: () => countDays(care),
   })

@@ -1,4 +1,5 @@
 import type { RetentionDetail } from "@boocontrol/shared/retention"
+import type { Clock } from "../platform/clock.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { isExpired } from "./core/partitions.ts"
 import type { KeptTable } from "./core/tables.ts"
@@ -9,21 +10,31 @@ export interface PackOptions {
   sql: Sql
   tables: readonly KeptTable[]
   packing: PackingPort
-  nowMs: number
+  clock: Clock
   packAfterHours: number
 }
 
 const HOUR_MS = 3_600_000
+/** What else is done in turns waits no longer than this. After an upgrade there may be hours of packing to do. */
+const AT_ONCE_MS = 40_000
 
 /**
  * Packs what is old enough, partition by partition, oldest first; a partition that has been packed as a whole gives
  * its space back with the run after that one, when nobody can be reading it any more as it was.
  */
 export async function packCold(
-  { sql, tables, packing, nowMs, packAfterHours }: PackOptions,
+  { sql, tables, packing, clock, packAfterHours }: PackOptions,
   detail: RetentionDetail,
-  signal: AbortSignal,
+  stop: AbortSignal,
 ): Promise<void> {
+  const nowMs = clock.now()
+  const signal = {
+    get aborted(): boolean {
+      const isOver = clock.now() >= nowMs + AT_ONCE_MS
+      if (isOver) detail.unfinished = true
+      return isOver || stop.aborted
+    },
+  }
   const beforeMs = Math.floor(nowMs / HOUR_MS - packAfterHours) * HOUR_MS
   for (const kept of tables) {
     const target = tables.find(({ table }) => table === kept.packed)

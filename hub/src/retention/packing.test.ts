@@ -86,6 +86,25 @@ it("has what is older than a day packed, and makes room for it of the same stret
   ])
 })
 
+it("packs for a while at a time, and says that there is more", async () => {
+  for (const day of [5, 4, 3])
+    await createPartition(sql, table("control_perf_samples"), slotOf("day", NOON - day * DAY))
+  for (const day of [5, 4, 3]) await insertSample(slotOf("day", NOON - day * DAY).fromMs + HOUR)
+  const clock = manualClock(NOON)
+  const slow: PackingPort = {
+    pack: (wanted) => {
+      asked.push(wanted)
+      clock.advance(25_000)
+      return Promise.resolve({ packed: 1, waiting: 0 })
+    },
+  }
+  const run = () =>
+    takeCare({ ...careOptions(sql, clock, { packing: slow }), tables: TABLES }, new AbortController().signal)
+  expect(await run()).toMatchObject({ packed: { control_perf_samples: 2 }, unfinished: true })
+  expect(asked).toHaveLength(2)
+  expect((await care()).unfinished).toBeUndefined()
+})
+
 it("gives back the space of a day that was packed as a whole, unless somebody may still read it as it was", async () => {
   await createPartition(sql, table("control_perf_samples"), slotOf("day", OLD))
   await createPartition(sql, table("control_perf_samples_packed"), slotOf("day", OLD))

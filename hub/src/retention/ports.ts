@@ -19,7 +19,7 @@ export interface PackingPort {
    */
   pack(
     wanted: { table: string; fromMs: number; toMs: number; afterMs: number },
-    signal: AbortSignal,
+    signal: Pick<AbortSignal, "aborted">,
   ): Promise<{ packed: number; waiting: number }>
 }
 

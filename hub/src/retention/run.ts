@@ -45,7 +45,7 @@ export async function takeCare(options: CareOptions, signal: AbortSignal): Promi
     }
     if (!signal.aborted) await prune(options, detail, signal)
     const packAfterHours = options.retain.packAfterHours
-    if (!signal.aborted) await packCold({ ...options, nowMs: clock.now(), packAfterHours }, detail, signal)
+    if (!signal.aborted) await packCold({ ...options, packAfterHours }, detail, signal)
   } catch (failure) {
     error = failure instanceof Error ? failure.message : String(failure)
     throw failure

@@ -78,6 +78,7 @@ it("takes care at once and then every hour, counts every minute, and survives a 
     takeCare: async () => {
       did.care++
       if (did.care === 1) throw new Error("Postgres is away")
+      return { unfinished: did.care === 3 }
     },
     countDays: async () => void did.count++,
   })
@@ -92,7 +93,12 @@ it("takes care at once and then every hour, counts every minute, and survives a 
   expect(did).toEqual({ care: 1, count: 1 })
   await pass(HOUR)
   expect(did).toEqual({ care: 2, count: 61 })
+  await pass(HOUR)
+  expect(did).toEqual({ care: 3, count: 121 })
+  // It left something, and goes on after the next count.
+  await pass(60_000)
+  expect(did).toEqual({ care: 4, count: 122 })
   await turns.stop()
   await pass(HOUR)
-  expect(did.care).toBe(2)
+  expect(did.care).toBe(4)
 })

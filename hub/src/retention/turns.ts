@@ -6,7 +6,8 @@ export interface TurnsOptions {
   clock: Clock
   log: Log
   lock: AdvisoryLock
-  takeCare(signal: AbortSignal): Promise<void>
+  /** `unfinished`: there is more to do than one run takes. */
+  takeCare(signal: AbortSignal): Promise<{ unfinished: boolean }>
   countDays(): Promise<unknown>
 }
 
@@ -18,7 +19,8 @@ const LOOK_EVERY_MS = 5_000
 /**
  * Does what only one hub of all should do, while this is the one:
  *   waiting    another hub holds the lock        -> in charge as soon as that one lets go, or is gone
- *   in charge  a run at once, then every hour    -> waiting when the lock is lost
+ *   in charge  a run at once, then every hour,
+ *              every minute while unfinished     -> waiting when the lock is lost
  */
 export function careInTurns({ clock, log, lock, takeCare, countDays }: TurnsOptions): {
   start(): void
@@ -39,7 +41,8 @@ export function careInTurns({ clock, log, lock, takeCare, countDays }: TurnsOpti
       }
       if (nowMs - caredMs >= CARE_EVERY_MS) {
         caredMs = nowMs
-        await takeCare(abort.signal)
+        const { unfinished } = await takeCare(abort.signal)
+        if (unfinished) caredMs = nowMs - CARE_EVERY_MS + COUNT_EVERY_MS
       }
     } catch (error) {
       log.warn({ err: error }, "retention could not be done now")

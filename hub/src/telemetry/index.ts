@@ -44,7 +44,7 @@ export interface Telemetry {
     range: { fromMs: number; toMs: number },
   ): Promise<{ stepMs: number; slots: PowerSlot[] }>
   /** Packs cold hours of a table of samples or of a tier. For one hub of all. */
-  pack(wanted: PackWanted, signal: AbortSignal): Promise<{ packed: number; waiting: number }>
+  pack(wanted: PackWanted, signal: Pick<AbortSignal, "aborted">): Promise<{ packed: number; waiting: number }>
   counters(): Readonly<{ samples: number; nudged: number }>
   /** Computes the coarser tiers in the background. */
   start(): void
@@ -82,7 +82,7 @@ export function createTelemetry({
     },
     newestSampleTs: (host) => newestSampleTs(sql, host),
     power: (host, range) => powerSlots(sql, host, range),
-    pack: (wanted, signal) => packSpan({ sql, log }, wanted, signal),
+    pack: (wanted, signal) => packSpan({ sql: patientSql, log }, wanted, signal),
     counters: () => counters,
     start() {
       stopRollups ??= startRollups({ sql: patientSql, clock, log, fresh })

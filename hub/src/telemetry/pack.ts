@@ -18,7 +18,7 @@ const HOURS_AT_ONCE = 5_000
 export async function packSpan(
   { sql, log }: { sql: Sql; log: Log },
   { table, fromMs, toMs, afterMs }: PackWanted,
-  signal: AbortSignal,
+  signal: Pick<AbortSignal, "aborted">,
 ): Promise<{ packed: number; waiting: number }> {
   const done = { packed: 0, waiting: 0 }
   const tier = PACKED_TIERS.find((candidate) => candidate.table === table)
