@@ -11,6 +11,12 @@ const START = Date.parse("2026-03-01T12:00:00.000Z")
 const at = (second: number) => instantOf(START + second * 1_000)
 const GPU = withoutReadings({ index: 0, uuid: null, name: null, mem_total_mib: null }, "awake")
 
+const SYS: NonNullable<PerfSample["sys"]> = {
+  ...{ cpu_pct: 1, load_1: null, mem_used_mib: null, mem_total_mib: null, swap_used_mib: null },
+  ...{ swap_total_mib: null, disk_used_mib: null, disk_total_mib: null },
+  ...{ net_rx_bytes_per_s: null, net_tx_bytes_per_s: null },
+}
+
 interface Given {
   needed?: boolean
   local?: boolean
@@ -125,6 +131,52 @@ describe("samples of the engine", () => {
     state.has.push(sample(65))
     await clock.advance(10_000)
     expect(published.map(({ ts }) => ts)).toEqual([at(60), at(65)])
+  })
+
+  it("fill the time in which this process was frozen, once, with the system and marked", async () => {
+    const { clock, asked, published, state, feed } = world({ saved: at(-1) })
+    feed.start()
+    await clock.advance(60_000)
+    expect(published).toEqual([])
+    const inFreeze = [65, 70, 75, 80, 85].map((second) => ({ ...sample(second), backfilled: false }))
+    state.has = [sample(55), sample(60), ...inFreeze, sample(90), sample(91)]
+    feed.hole({ fromMs: START + 60_000, toMs: START + 90_000 })
+    await clock.advance(60_000)
+    expect(asked).toEqual([at(-1), at(60)])
+    expect(published.map(({ ts, backfilled }) => [ts, backfilled])).toEqual(
+      [65, 70, 75, 80, 85].map((second) => [at(second), true]),
+    )
+    expect(feed.newest()).toBeNull()
+  })
+
+  it("fill a freeze when the engine answers again, however long that takes", async () => {
+    const { clock, published, state, feed } = world()
+    feed.start()
+    await clock.advance(5_000)
+    state.has = null
+    feed.hole({ fromMs: START + 5_000, toMs: START + 35_000 })
+    await clock.advance(60_000)
+    state.has = [sample(20)]
+    await clock.advance(60_000)
+    expect(published.map(({ ts }) => ts)).toEqual([at(20)])
+  })
+
+  it("bring the system too for a freeze where they stand in for nvidia-smi", async () => {
+    const { clock, published, state, feed } = world({ needed: true })
+    const sys = { ...SYS }
+    feed.start()
+    await clock.advance(5_000)
+    clock.step(START + 40_000)
+    state.has = [
+      { ...sample(20), sys },
+      { ...sample(39), sys },
+    ]
+    feed.hole({ fromMs: START + 5_000, toMs: START + 35_000 })
+    await clock.advance(5_000)
+    expect(published.map(({ ts, sys: read }) => [ts, read !== null])).toEqual([
+      [at(20), true],
+      [at(39), false],
+    ])
   })
 
   it("survive an engine that throws", async () => {

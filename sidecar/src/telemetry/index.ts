@@ -88,6 +88,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     system: (nowMs) => system?.read(nowMs) ?? null,
     asleep: () => reader?.asleep() ?? null,
     streaming: () => reader?.feed().state === "streaming",
+    onHole: (hole) => engine.hole(hole),
     onSample(sample) {
       const engineGpus = sample.gpu === null ? engine.newest() : null
       options.live({

@@ -21,17 +21,19 @@ const SYS: SysSample = {
 function world(given: { streaming?: boolean; asleep?: GpuSample[]; system?: boolean } = {}) {
   const samples: PerfSample[] = []
   const batches: number[] = []
+  const holes: [number, number][] = []
   const state = { streaming: given.streaming ?? false }
   const sampler = createSampler({
     system: () => (given.system === false ? null : SYS),
     asleep: () => given.asleep ?? null,
     streaming: () => state.streaming,
+    onHole: ({ fromMs, toMs }) => void holes.push([fromMs, toMs]),
     onSample: (sample) => void samples.push(sample),
     onBatch: (batch) => void batches.push(batch.length),
   })
   const tick = (atMs: number) => sampler.tick({ atMs, gpus: [GPU], lost: [], returned: [] })
   const told = () => samples.map(({ ts, gpu, source }) => [epochMsOf(ts), gpu?.[0]?.state ?? null, source])
-  return { sampler, samples, batches, state, tick, told }
+  return { sampler, samples, batches, holes, state, tick, told }
 }
 
 describe("samples", () => {
@@ -55,6 +57,12 @@ describe("samples", () => {
       [1_000, "awake", "nvidia-smi"],
       [3_000, null, "os"],
     ])
+  })
+
+  it("tell of the time in which nobody looked, once, but not of a busy moment", () => {
+    const { sampler, holes } = world()
+    for (const second of [1_000, 2_000, 8_900, 9_000, 39_000, 40_000]) sampler.second(second)
+    expect(holes).toEqual([[9_000, 39_000]])
   })
 
   it("never share a time, so that none is taken for the other sent twice", () => {

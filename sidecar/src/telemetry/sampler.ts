@@ -18,17 +18,27 @@ export interface SamplerOptions {
   asleep(): GpuSample[] | null
   /** Whether ticks are expected right now. */
   streaming(): boolean
+  /** Nothing was looked at between two moments: this process was frozen, or the machine was. */
+  onHole(hole: Hole): void
   onSample(sample: PerfSample): void
   onBatch(samples: PerfSample[]): void
 }
 
+export interface Hole {
+  fromMs: number
+  toMs: number
+}
+
 const BATCH_SAMPLES = 5
+// An engine samples every 5 s: a shorter hole need not hold any of its samples.
+const HOLE_MS = 7_000
 // Ticks come every second and drift; a sample beside one of them would be a second reading of the same second.
 const TICK_MISSED_MS = 2_000
 
 export function createSampler(options: SamplerOptions): Sampler {
   let batch: PerfSample[] = []
   let lastAtMs = -Infinity
+  let lastSecondMs: number | null = null
 
   function take(takenAtMs: number, gpu: GpuSample[] | null, source: PerfSample["source"]): void {
     const sys = options.system(takenAtMs)
@@ -54,6 +64,9 @@ export function createSampler(options: SamplerOptions): Sampler {
   return {
     tick: ({ atMs, gpus }) => take(atMs, gpus, "nvidia-smi"),
     second(nowMs) {
+      if (lastSecondMs !== null && nowMs - lastSecondMs > HOLE_MS)
+        options.onHole({ fromMs: lastSecondMs, toMs: nowMs })
+      lastSecondMs = nowMs
       // A clock that was set back must not stop the samples.
       const sinceLast = Math.abs(nowMs - lastAtMs)
       if (options.streaming() && sinceLast < TICK_MISSED_MS) return

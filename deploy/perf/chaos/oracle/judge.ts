@@ -19,7 +19,7 @@ export interface HostTelemetry {
   awayMs: number
   /** Samples of its own per second that the sidecar was there. */
   perSecond: number
-  /** Times it was dead for long, and those of them that the engine's samples did not fill. */
+  /** Times it was dead or frozen for long, and those of them that the engine's samples did not fill. */
   downtimes: number
   unfilled: Span[]
 }
@@ -66,7 +66,7 @@ export async function judge({ hosts, history, natsUrl, watched }: Evidence): Pro
     const own = stored.filter((sample) => sample.host === host.id)
     const awayMs = host.sidecar.away().reduce((sum, span) => sum + lengthWithin(span, watched), 0)
     const downtimes = host.sidecar
-      .dead()
+      .away()
       .filter((span) => lengthWithin(span, watched) >= LONG_DOWNTIME_MS && span.toMs < watched.toMs)
     return {
       host: host.id,
