@@ -240,6 +240,11 @@ it("lists what models did and what a host noted, newest first, page by page", as
   expect(await page(`limit=2&cursor=${newest.next}`)).toMatchObject({
     ...{ rows: [{ state: "starting" }], next: null },
   })
+  expect((await page("state=ready&state=swap_restarted")).rows.map(({ state }) => state)).toEqual([
+    "ready",
+    "swap_restarted",
+  ])
+  expect((await page("model=*&state=gap_suspected")).rows).toEqual([])
   const refused = await hub.get("/model-events?cursor=nonsense")
   expect(ErrorBody.parse(await refused.json()).code).toBe("BAD_CURSOR")
 })

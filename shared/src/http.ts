@@ -72,6 +72,8 @@ export type PerfQuery = z.infer<typeof PerfQuery>
 export const ModelEventsQuery = z.strictObject({
   provider_id: z.optional(oneOrMore(HostId)),
   model: z.optional(oneOrMore(z.string())),
+  /** A model's state, or a kind of note: `gap_suspected`. */
+  state: z.optional(oneOrMore(z.string())),
   from: z.optional(QueryInstant),
   to: z.optional(QueryInstant),
   ...PageQuery.shape,

@@ -37,13 +37,15 @@ export function modelEventsStore(sql: Sql): ModelEventsStore {
           as r (provider_id text, model text, state text, ts timestamptz, detail jsonb)
         on conflict (provider_id, model, state, ts) do nothing`
     },
-    async page({ provider_id, model, from, to, limit, cursor }) {
+    async page({ provider_id, model, state, from, to, limit, cursor }) {
       const after = cursor === undefined ? null : readCursor(cursor)
       const rows = await sql`
         select id, provider_id, model, state, ts, detail from control_model_events
         where true
           ${provider_id ? sql`and provider_id = any(${provider_id})` : sql``}
           ${model ? sql`and model = any(${model})` : sql``}
+          ${isOnlyGaps(state, model) ? sql`and model = '*' and state = 'gap_suspected'` : sql``}
+          ${state ? sql`and state = any(${state})` : sql``}
           ${from ? sql`and ts >= ${from}` : sql``}
           ${to ? sql`and ts < ${to}` : sql``}
           ${after ? sql`and (ts, id) < (${after[0]}, ${after[1]})` : sql``}
@@ -79,6 +81,11 @@ export function modelEventsStore(sql: Sql): ModelEventsStore {
       })
     },
   }
+}
+
+/** Gaps have an index of their own, which is found only by these words: they are rare among the notes of a year. */
+function isOnlyGaps(state: readonly string[] | undefined, model: readonly string[] | undefined): boolean {
+  return state?.join() === "gap_suspected" && model?.join() === "*"
 }
 
 /** Rows of one message of a host: transitions of models, or a note of the host itself as model `*`. */

@@ -114,13 +114,13 @@ async function presentSeconds(
 
 type NotedGap = Gap & { notedMs: number }
 
-/** A gap is noted when it is over: what touches a day was noted on it or later. */
+/** A gap is noted when it is over, or half a minute before: what touches a day was noted on it or later. */
 async function gapsSince(tx: TransactionSql, days: readonly HostDay[]): Promise<Map<string, NotedGap[]>> {
   const first = days.map(({ day }) => day).sort()[0] ?? ""
   const hosts = [...new Set(days.map(({ provider_id }) => provider_id))]
   const rows = await tx<{ provider_id: string; ts: Instant; detail: unknown }[]>`
     select provider_id, ts, detail from report_activity_gaps
-    where ts >= ${first}::date::timestamp at time zone 'UTC' and provider_id = any(${hosts}::text[])
+    where ts >= (${first}::date::timestamp at time zone 'UTC') - interval '1 minute' and provider_id = any(${hosts}::text[])
     order by provider_id, ts`
   const gaps = new Map<string, NotedGap[]>()
   for (const { provider_id, ts, detail } of rows) {

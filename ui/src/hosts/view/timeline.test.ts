@@ -2,8 +2,9 @@ import { ModelEventRow } from "@boocontrol/shared/models"
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import { NOW } from "../../test/examples.ts"
+import { gapsIn } from "../../activity/gaps.ts"
 import { escapeText, rowsOf } from "./timeline-chart.ts"
-import { gapsOf, notesOf, spansOf } from "./timeline.ts"
+import { notesOf, shadedSpans, spansOf } from "./timeline.ts"
 
 const event = (secondsAgo: number, state: string, given: Partial<ModelEventRow> = {}) =>
   ModelEventRow.parse({
@@ -77,7 +78,7 @@ describe("the notes of a host", () => {
 
   it("give the spans in which rows may be missing, where both ends are known", () => {
     const open = event(20, "gap_suspected", { model: "*", detail: { from: null, to: instantOf(NOW) } })
-    expect(gapsOf([gap, open])).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
+    expect(shadedSpans(gapsIn([gap, open]))).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { ModelEventRow } from "@boocontrol/shared/models"
 import { epochMsOf } from "@boocontrol/shared/time"
+import type { Gap } from "../../activity/gaps.ts"
 import { clockTime } from "../../kit/format.ts"
 
 export interface Span {
@@ -91,7 +92,7 @@ function detailOf(detail: ModelEventRow["detail"]): string | null {
     .filter(([, value]) => value !== null)
     .map(
       ([name, value]) =>
-        `${name.replaceAll("_", " ")}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+        `${name.replaceAll("_", " ")}: ${momentOf(value) ?? (typeof value === "string" ? value : JSON.stringify(value))}`,
     )
   const parts = [...between, ...others]
   return parts.length === 0 ? null : parts.join(", ")
@@ -102,14 +103,7 @@ function momentOf(value: unknown): string | null {
   return Number.isNaN(ms) ? null : clockTime(ms)
 }
 
-/** Spans of time in which rows may be missing, as the host itself suspects. */
-export function gapsOf(events: readonly ModelEventRow[]): { fromMs: number; toMs: number }[] {
-  return events
-    .filter((event) => event.state === "gap_suspected")
-    .map((event) => ({ from: event.detail?.["from"], to: event.detail?.["to"] }))
-    .filter(
-      (gap): gap is { from: string; to: string } =>
-        typeof gap.from === "string" && typeof gap.to === "string",
-    )
-    .map((gap) => ({ fromMs: Date.parse(gap.from), toMs: Date.parse(gap.to) }))
+/** The spans of gaps that a chart can show: one whose beginning nobody knows is told in words only. */
+export function shadedSpans(gaps: readonly Gap[]): { fromMs: number; toMs: number }[] {
+  return gaps.flatMap(({ fromMs, toMs }) => (fromMs === null ? [] : [{ fromMs, toMs }]))
 }
