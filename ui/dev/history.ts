@@ -1,3 +1,4 @@
+import type { FleetHost } from "@boocontrol/shared/fleet"
 import { HostId } from "@boocontrol/shared/ids"
 import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { StubState } from "./stub-state.ts"
@@ -56,12 +57,21 @@ function point(ts: string, value: number | null | undefined): Point {
 }
 
 export function modelEvents(state: StubState, query: URLSearchParams): unknown {
-  const host = state.hosts.get(HostId.parse(query.get("provider_id")))
-  if (!host) return { rows: [], next: null }
-  const now = Date.now()
+  const wanted = query.get("provider_id")
+  const kinds = query.getAll("state").flatMap((kind) => kind.split(","))
+  const hosts = [...state.hosts.values()].filter((host) => wanted === null || host.provider_id === wanted)
+  const rows = hosts
+    .flatMap((host, index) => eventsOf(host, Date.now() - (index === 0 ? 0 : 32 * 60_000)))
+    .filter((row) => kinds.length === 0 || kinds.includes(row.state))
+    .sort((a, b) => (a.ts < b.ts ? 1 : -1))
+  return { rows, next: null }
+}
+
+/** `now`: a gap of the first host is not a minute old, so that it is among the requests of a list's first page. */
+function eventsOf(host: FleetHost, now: number) {
   const rows = host.models.flatMap((model, index) =>
     [0, 1, 2].flatMap((round) => {
-      const start = now - (round * 16 + index * 5 + 6) * 60_000
+      const start = Date.now() - (round * 16 + index * 5 + 6) * 60_000
       return [
         { model: model.id, state: "starting", at: start },
         { model: model.id, state: "ready", at: start + 9000 },
@@ -69,19 +79,12 @@ export function modelEvents(state: StubState, query: URLSearchParams): unknown {
       ]
     }),
   )
+  const span = { from: instantOf(now - 90_000), to: instantOf(now - 20_000) }
   const notes = [
-    {
-      model: "*",
-      state: "gap_suspected",
-      at: now - 34 * 60_000,
-      detail: { from: instantOf(now - 36 * 60_000), to: instantOf(now - 34 * 60_000) },
-    },
-    { model: "*", state: "swap_restarted", at: now - 34 * 60_000, detail: {} },
+    { model: "*", state: "gap_suspected", at: now - 20_000, detail: span },
+    { model: "*", state: "swap_restarted", at: now - 20_000, detail: {} },
   ]
-  return {
-    rows: [...rows.filter(({ at }) => at < now), ...notes]
-      .sort((a, b) => b.at - a.at)
-      .map(({ at, ...row }) => ({ provider_id: host.provider_id, detail: null, ...row, ts: instantOf(at) })),
-    next: null,
-  }
+  return [...rows.filter(({ at }) => at < Date.now()), ...notes].map(({ at, ...row }) => ({
+    ...{ provider_id: host.provider_id, detail: null, ...row, ts: instantOf(at) },
+  }))
 }
