@@ -61,6 +61,12 @@ describe("what is wrong with a host", () => {
       ["1,204 records wait on its disk"],
       "ok",
     ],
+    [
+      "a backlog of some age",
+      { spool: { depth: 300, bytes: 0, oldest_at: instantOf(NOW - 720_000), dropped: 0 } },
+      ["300 records wait on its disk, the oldest from 12 min ago"],
+      "ok",
+    ],
     ["a normal spool", { spool: { depth: 12, bytes: 0, oldest_at: null, dropped: 0 } }, [], "ok"],
     ["rejected messages", { rejected: { count: 1, reason: "r", at } }, ["1 message not understood"], "ok"],
     ["a failed model", { models: [aModel({ id: "m", state: "error" })] }, ["m failed"], "bad"],

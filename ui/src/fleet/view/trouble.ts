@@ -123,10 +123,11 @@ function passing(host: FleetHost, nowMs: number): Trouble[] {
     })
   }
   if (host.spool && host.spool.depth >= SPOOL_BACKLOG) {
-    const waiting = `${count(host.spool.depth)} records wait on its disk`
+    const { depth, oldest_at: oldest } = host.spool
+    const waiting = `${count(depth)} records wait on its disk`
     found.push({
       tone: "warn",
-      text: waiting,
+      text: oldest === null ? waiting : `${waiting}, the oldest from ${ago(nowMs - epochMsOf(oldest))}`,
       title: "They go to the hub as soon as the way is free; nothing is lost",
     })
   }

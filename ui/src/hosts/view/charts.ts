@@ -1,4 +1,4 @@
-import type { PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
+import type { PerfReply, PerfSpan, SeriesPoint } from "@boocontrol/shared/telemetry"
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { ChartPaint } from "../../charts/paint.ts"
 import type { ChartTokens } from "../../charts/theme.ts"
@@ -134,7 +134,7 @@ export function perfOption(given: {
     showSymbol: false,
     connectNulls: false,
     areaStyle: single ? { opacity: 0.12 } : undefined,
-    markArea: index === 0 ? holes(reply, paint) : undefined,
+    markArea: index === 0 ? holes(reply, { tokens, paint }) : undefined,
     markLine:
       index === 0 && top !== null && metric.limit !== null
         ? {
@@ -188,12 +188,18 @@ function limitOf(named: readonly Named[], scale: number): number | null {
   return limits.length === 0 ? null : Math.max(...limits) * scale
 }
 
-/** Where nothing was measured: hatched, with its reason on hover being the hatch itself. */
-function holes(reply: PerfReply, paint: ChartPaint): Option {
+/** Where nothing was measured: hatched. Where it was fetched later, from coarser samples: tinted. */
+function holes(reply: PerfReply, { tokens, paint }: { tokens: ChartTokens; paint: ChartPaint }): Option {
+  const area = (span: PerfSpan, itemStyle: Option) => [
+    { xAxis: epochMsOf(span.from), itemStyle },
+    { xAxis: epochMsOf(span.to) },
+  ]
   return {
     silent: true,
-    itemStyle: { color: paint.hatch },
-    data: reply.missing.map((span) => [{ xAxis: epochMsOf(span.from) }, { xAxis: epochMsOf(span.to) }]),
+    data: [
+      ...reply.backfilled.map((span) => area(span, { color: tokens.faint, opacity: 0.18 })),
+      ...reply.missing.map((span) => area(span, { color: paint.hatch })),
+    ],
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { GpuSample, PerfSample } from "@boocontrol/shared/telemetry"
-import { DASH, count, gib } from "../../kit/format.ts"
+import { epochMsOf } from "@boocontrol/shared/time"
+import { DASH, clockTime, count, gib } from "../../kit/format.ts"
 
 export interface Fact {
   readonly name: string
@@ -59,8 +60,11 @@ function feedWords(host: FleetHost): string | null {
 
 function spoolWords(host: FleetHost): string | null {
   if (!host.spool) return null
-  const { depth, dropped, problem } = host.spool
+  const { depth, dropped, problem, oldest_at: oldest } = host.spool
   if (problem !== undefined) return `${count(depth)} waiting · ${problem}`
   if (dropped > 0) return `${count(depth)} waiting, ${count(dropped)} lost`
-  return depth === 0 ? "empty" : `${count(depth)} waiting`
+  if (depth === 0) return "empty"
+  return oldest === null
+    ? `${count(depth)} waiting`
+    : `${count(depth)} waiting since ${clockTime(epochMsOf(oldest))}`
 }

@@ -2,7 +2,7 @@ import { PerfReply } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import { NOW, aGpu, aSample } from "../../test/examples.ts"
-import { METRICS, newestValue, scaleOf } from "./charts.ts"
+import { METRICS, newestValue, perfOption, scaleOf } from "./charts.ts"
 import { appendSample, linePoints, tierWords } from "./perf.ts"
 
 const point = (secondsAgo: number, mean: number | null) => ({
@@ -135,3 +135,28 @@ describe("what a chart says about itself", () => {
 function aMetric(): never {
   throw new Error("there are no metrics")
 }
+
+describe("a chart of readings", () => {
+  it("shades what was never measured and tints what was fetched later", () => {
+    const span = (from: number, to: number) => ({
+      from: instantOf(NOW - from * 1000),
+      to: instantOf(NOW - to * 1000),
+    })
+    const reply = aReply({ missing: [span(50, 40)], backfilled: [span(30, 20)] })
+    const metric = METRICS.find(({ key }) => key === "busy")
+    const paint = { hatch: { image: {} as HTMLCanvasElement, repeat: "repeat" as const } }
+    const option = metric && perfOption({ reply, metric, tokens: { faint: "#888" } as never, paint })
+    expect(option).toMatchObject({
+      series: [
+        {
+          markArea: {
+            data: [
+              [{ xAxis: NOW - 30_000, itemStyle: { color: "#888" } }, { xAxis: NOW - 20_000 }],
+              [{ xAxis: NOW - 50_000, itemStyle: { color: paint.hatch } }, { xAxis: NOW - 40_000 }],
+            ],
+          },
+        },
+      ],
+    })
+  })
+})
