@@ -1,5 +1,6 @@
 import type { ModelEventRow } from "@boocontrol/shared/models"
 import { epochMsOf } from "@boocontrol/shared/time"
+import { gapsIn } from "../../activity/gaps.ts"
 import type { Gap } from "../../activity/gaps.ts"
 import { clockTime } from "../../kit/format.ts"
 
@@ -106,4 +107,8 @@ function momentOf(value: unknown): string | null {
 /** The spans of gaps that a chart can show: one whose beginning nobody knows is told in words only. */
 export function shadedSpans(gaps: readonly Gap[]): { fromMs: number; toMs: number }[] {
   return gaps.flatMap(({ fromMs, toMs }) => (fromMs === null ? [] : [{ fromMs, toMs }]))
+}
+
+export function gapsOf(events: readonly ModelEventRow[]): { fromMs: number; toMs: number }[] {
+  return shadedSpans(gapsIn(events))
 }
