@@ -195,6 +195,7 @@ export async function createApp({
   const gateway = createGateway({
     ...{ clock, basePath: config.basePath, routing, fleet, breakers, access },
     keys: createKeys({ sql, clock, log }),
+    ended: metrics.gatewayEnded,
   })
   const http = await createHttp({
     ...{ config, uiFolder, log, sockets, gateway, judge },

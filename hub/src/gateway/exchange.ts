@@ -37,6 +37,7 @@ export interface ExchangeFacts {
 
 export interface ExchangeEnd {
   readonly ask: RouteAsk
+  readonly kind: EndpointKind
   readonly outcome: "answered" | "failed" | "refused" | "left"
   readonly status: number | null
   readonly host: string | null
@@ -350,7 +351,7 @@ export class Exchange implements RelayListener {
     this.#passage?.close({ outcome, status, attempts: this.#attempts })
     this.#desk.ended({
       ...{ ask: this.#facts.ask, outcome, status, attempts: this.#attempts, usage: served.usage },
-      bytes: this.#facts.answer.bytes,
+      ...{ kind: this.#facts.kind, bytes: this.#facts.answer.bytes },
       ...{ host: served.by?.host ?? served.by?.target ?? null, model: served.by?.model ?? null },
       ...{ firstByteMs: this.#firstByteMs, durationMs: this.#desk.now() - this.#facts.startedMs },
     })

@@ -289,6 +289,17 @@ describe("failover", () => {
     }
   })
 
+  it("leaves a host that hangs as soon as it is known to be down", async () => {
+    const a = await host(() => undefined)
+    const b = await host(json(200, { from: "b" }))
+    const busy = fleetHost("b", b.url, { models: [fleetModel("m")], inflight_total: 5 })
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"]), busy] })
+    const reply = world.post("/v1/chat/completions", chat)
+    await expect.poll(() => a.heard.length).toBe(1)
+    world.hosts = [fleetHost("a", a.url, { models: [fleetModel("m")], liveness: "down" }), busy]
+    expect(await (await reply).json()).toEqual({ from: "b" })
+  })
+
   it("does not touch a client's own mistake", async () => {
     const a = await host(json(400, { error: { message: "bad", code: 400 } }))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"]), fleetHost("b", a.url, ["m"])] })

@@ -137,6 +137,12 @@ describe("a key of the gateway", () => {
     await sql.end()
   })
 
+  it("is counted among the figures of the gateway", async () => {
+    const text = await (await fetch(`${hub.url}/metrics`, { headers: admin })).text()
+    expect(text).toMatch(/boo_gateway_requests_total\{endpoint="chat",outcome="answered"\} [1-9]/)
+    expect(text).toMatch(/boo_gateway_first_byte_seconds_count\{endpoint="chat"\} [1-9]/)
+  })
+
   it("ends when it expires or is revoked, on every hub", async () => {
     const expired = await make({ label: "old", expires_at: "2026-01-01T00:00:00.000Z" })
     expect(await outcome(await ask("m", expired.key))).toEqual([401, "key_expired"])

@@ -29,6 +29,8 @@ const WARM_MS = 20_000
 const LOADING_MS = 130_000
 /** A whole answer has no first byte before its last token. */
 const WHOLE_ANSWER_MS = 600_000
+/** So often is looked whether the host is still there. */
+const LOOK_MS = 2_000
 
 /**
  * The plainest way to decide: a name means the hosts that have it, of these the loaded and least busy one. It has no
@@ -78,11 +80,15 @@ export function createPlanner({ fleet, breakers, keys, now }: PlannerOptions): R
     const end = (): void => void open.set(id, Math.max(0, (open.get(id) ?? 0) - 1))
     open.set(id, (open.get(id) ?? 0) + 1)
     const warmMs = ask.stream ? WARM_MS : WHOLE_ANSWER_MS
+    const patienceMs = isWarm({ host, model }) ? warmMs : Math.max(LOADING_MS, warmMs)
     return {
       ...{ kind: "attempt", host: id, target: null, model: model.id, dialect: "openai" },
       ...{ baseUrl: host.advertise_url ?? "", upstreamKey: keys.keyOf(id) },
-      firstByteMs: isWarm({ host, model }) ? warmMs : Math.max(LOADING_MS, warmMs),
-      overdue: () => 0,
+      firstByteMs: LOOK_MS,
+      overdue(waitedMs) {
+        const seen = fleet.hosts().find(({ provider_id }) => provider_id === id)
+        return seen?.liveness === "down" || waitedMs >= patienceMs ? 0 : LOOK_MS
+      },
       responded: () => undefined,
       ...{ failed: end, finished: end, abandoned: end },
     }

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify"
-import { Gauge, Registry, collectDefaultMetrics } from "prom-client"
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client"
 import type { GpuSample } from "@boocontrol/shared/telemetry"
 import { describeRoute } from "../platform/http.ts"
-import type { MetricsPort } from "./ports.ts"
+import type { GatewayEnd, MetricsPort } from "./ports.ts"
 
 const GPU_GAUGES = {
   util_pct: "GPU utilisation, percent",
@@ -11,6 +11,9 @@ const GPU_GAUGES = {
   temp_c: "GPU temperature, degrees Celsius",
   power_w: "GPU power, watts",
 } as const satisfies Partial<Record<keyof GpuSample, string>>
+
+const FIRST_BYTE_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80]
+const DURATION_BUCKETS_S = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
 
 type Labels = Record<string, string>
 const LABELS = ["liveness", "host", "gpu", "stream", "outcome", "table"]
@@ -83,7 +86,31 @@ export function createMetrics(parts: MetricsPort) {
     [parts.sockets().lost, { outcome: "lost" }],
   ])
 
+  const endpoint = { labelNames: ["endpoint"], registers: [registry] }
+  const requests = new Counter({
+    ...{ name: "boo_gateway_requests_total", help: "Requests of the gateway by how they ended" },
+    ...{ registers: [registry], labelNames: ["endpoint", "outcome"] },
+  })
+  const detours = new Counter({
+    ...{ name: "boo_gateway_failovers_total", help: "Attempts of the gateway beyond the first", ...endpoint },
+  })
+  const firstByte = new Histogram({
+    ...{ name: "boo_gateway_first_byte_seconds", help: "From a request to the first byte of its answer" },
+    ...{ ...endpoint, buckets: FIRST_BYTE_BUCKETS_S },
+  })
+  const duration = new Histogram({
+    ...{ name: "boo_gateway_duration_seconds", help: "From a request to the end of its answer" },
+    ...{ ...endpoint, buckets: DURATION_BUCKETS_S },
+  })
+
   return {
+    /** A request of the gateway is over. */
+    gatewayEnded({ kind, outcome, attempts, firstByteMs, durationMs }: GatewayEnd): void {
+      requests.inc({ endpoint: kind, outcome })
+      if (attempts > 1) detours.inc({ endpoint: kind }, attempts - 1)
+      if (firstByteMs !== null) firstByte.observe({ endpoint: kind }, firstByteMs / 1000)
+      if (outcome === "answered") duration.observe({ endpoint: kind }, durationMs / 1000)
+    },
     routes: async (app: FastifyInstance): Promise<void> => {
       app.get(
         "/metrics",

@@ -21,3 +21,12 @@ export interface MetricsPort {
   defaultRows(): Readonly<Record<string, number>>
   sockets(): { clients: number; frames: number; lost: number }
 }
+
+/** How a request of the gateway ended; `kind` is one of few. */
+export interface GatewayEnd {
+  kind: string
+  outcome: string
+  attempts: number
+  firstByteMs: number | null
+  durationMs: number
+}
