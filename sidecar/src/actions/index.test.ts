@@ -43,7 +43,7 @@ async function world() {
   const does = async (verb: string, args: unknown): Promise<ResultData> => {
     const id = randomUUID()
     const deadline = instantOf(clock.now() + 5_000)
-    commands.handle(verb, JSON.stringify({ v: 1, id, instance, deadline, args }))
+    void commands.handle(verb, JSON.stringify({ v: 1, id, instance, deadline, args }))
     return await vi.waitFor(() => {
       const result = results.find((known) => known.id === id)
       if (!result) throw new Error(`no outcome of ${verb}`)
