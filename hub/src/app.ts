@@ -15,7 +15,7 @@ import { createActions } from "./actions/index.ts"
 import { createActivity } from "./activity/index.ts"
 import { LEFT_TO_STORING, createFleet } from "./fleet/index.ts"
 import type { Fleet } from "./fleet/index.ts"
-import { createBreakers, createGateway, createKeys, createPlanner } from "./gateway/index.ts"
+import { createBreakers, createGateway, createKeys } from "./gateway/index.ts"
 import type { Gateway } from "./gateway/index.ts"
 import { createHealth } from "./health/index.ts"
 import { createMetrics } from "./health/metrics.ts"
@@ -40,6 +40,8 @@ import { createSockets } from "./platform/sockets.ts"
 import type { Sockets } from "./platform/sockets.ts"
 import { installStatic } from "./platform/static.ts"
 import { createRetention } from "./retention/index.ts"
+import { createRouting } from "./routing/index.ts"
+import type { Routing } from "./routing/index.ts"
 import { createSwaps } from "./swaps/index.ts"
 import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
@@ -57,6 +59,8 @@ export interface AppOptions {
 export interface App {
   readonly http: FastifyInstance
   readonly fleet: Pick<Fleet, "hubId" | "counts">
+  /** What the gateway asks where a request goes. */
+  readonly routing: Routing["port"]
   /** Rebuilds what is live, then listens to hosts. */
   start(): Promise<void>
   /** Takes nothing new, finishes what is in hand. The connections stay open. */
@@ -98,9 +102,15 @@ export async function createApp({
   const fleet = createFleet({
     ...{ sql, nc, clock, log, registry: hosts },
     output: {
-      delta: sockets.send.control_fleet,
+      delta(frame) {
+        sockets.send.control_fleet(frame)
+        routing.fleetChanged()
+      },
       perf: sockets.send.control_perf,
-      activity: sockets.send.control_activity,
+      activity(frame) {
+        sockets.send.control_activity(frame)
+        routing.finished(frame)
+      },
       log: (host, data, at) => sockets.send.control_log(logs.keep(host, data, at)),
     },
   })
@@ -145,6 +155,13 @@ export async function createApp({
   const swaps = createSwaps({
     ...{ clock, hosts: fleet, changes: fleet.changes, power: telemetry.power, ran: activity.ran },
   })
+  const breakers = createBreakers()
+  const routing = createRouting({
+    ...{ sql, nc, clock, log, dataDir: config.dataDir, fleet, history: { rows: activity.rows } },
+    ...{ leases, keys: hosts, breakers },
+    // Nothing was measured until benches and evals say so.
+    scores: { quality: () => null },
+  })
   const ingest = createIngest({
     ...{ sql, nc, clock, log, streams: config.streams },
     hosts: {
@@ -171,7 +188,7 @@ export async function createApp({
   })
   const rpc = createMicroService({
     ...{ nc, clock, log, version: VERSION },
-    endpoints: [...leases.rpc, fleet.rpc],
+    endpoints: [...leases.rpc, fleet.rpc, ...routing.rpc],
   })
   const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
   const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
@@ -184,16 +201,13 @@ export async function createApp({
   })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
-  const breakers = createBreakers()
-  const now = (): number => clock.now()
-  const routing = createPlanner({ fleet, breakers, keys: hosts, now })
   const judge = createJudge({ ...config, listenHost: config.listen.host })
   const access = {
     judge: (request: IncomingMessage, shown: { token: string | null; hasGatewayKey: boolean }) =>
       verdictOn(judge(request, { path: "/v1", ...shown })),
   }
   const gateway = createGateway({
-    ...{ clock, basePath: config.basePath, routing, fleet, breakers, access },
+    ...{ clock, basePath: config.basePath, routing: routing.port, fleet, breakers, access },
     keys: createKeys({ sql, clock, log }),
     ended: metrics.gatewayEnded,
   })
@@ -202,13 +216,14 @@ export async function createApp({
     snapshot: () => fleet.snapshot(),
   })
   const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes, leases.routes, actions.routes]
-  const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes]
+  const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes, routing.routes]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
 
   return {
     http,
     fleet,
+    routing: routing.port,
     async start() {
       await hosts.load()
       await retention.start()
@@ -222,6 +237,7 @@ export async function createApp({
       ingest.start()
       activity.start()
       telemetry.start()
+      await routing.start()
       await gateway.start()
     },
     async stop() {
@@ -234,7 +250,7 @@ export async function createApp({
       commands.stop()
       await leases.stop()
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
-      await Promise.all([retention.stop(), hosts.stop()])
+      await Promise.all([retention.stop(), hosts.stop(), routing.stop()])
       await fleet.stop()
       await patientSql.end({ timeout: 5 })
     },

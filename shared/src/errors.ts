@@ -184,6 +184,24 @@ export const ERRORS = {
     retryable: true,
     message: "The capture of {id} could not be fetched from {host}: {problem}",
   },
+  POLICY_NOT_FOUND: { status: 404, retryable: false, message: "No policy {policy}. Known policies: {known}" },
+  POLICY_EXISTS: {
+    status: 409,
+    retryable: false,
+    message: "Policy {policy} exists already: change it, or give this one another name",
+  },
+  POLICY_CHANGED: {
+    status: 409,
+    retryable: true,
+    message: "Policy {policy} was saved by somebody else since version {version}: load it again",
+  },
+  POLICY_INVALID: { status: 400, retryable: false, message: "The policy is not valid: {problem}" },
+  TARGET_NOT_FOUND: { status: 404, retryable: false, message: "No target {target}. Known targets: {known}" },
+  TARGET_EXISTS: {
+    status: 409,
+    retryable: false,
+    message: "{target} is {what} already: hosts and targets share one name space",
+  },
   ENVELOPE_REJECTED: {
     status: 422,
     retryable: false,

@@ -53,7 +53,14 @@ export type HubTopic = (typeof HUB_TOPICS)[number]
 export const HUB_HEADER = "Boo-Hub"
 
 /** What other tools may ask, on the NATS micro service `boocontrol`. */
-export const RPC_NAMES = ["fleet.get", "lease.acquire", "lease.renew", "lease.release"] as const
+export const RPC_NAMES = [
+  "fleet.get",
+  "lease.acquire",
+  "lease.renew",
+  "lease.release",
+  "routing.scores",
+  "routing.resolve",
+] as const
 export type RpcName = (typeof RPC_NAMES)[number]
 
 /** The only place that spells a NATS subject. */
@@ -73,6 +80,8 @@ export const subjects = {
   refused: (host: HostId, instance: InstanceId) => `boo.v1.cmd.${host}.refused.${instance}`,
   hub: (topic: HubTopic, host: HostId) => `boo.v1.hub.${topic}.${host}`,
   hubOfTopic: (topic: HubTopic) => `boo.v1.hub.${topic}.*`,
+  /** Decisions of the gateway, after they are stored. */
+  hubDispatch: "boo.v1.hub.dispatch",
   hubJob: (job: JobId) => `boo.v1.hub.job.${job}`,
   allHub: "boo.v1.hub.>",
   allRpc: "boo.v1.rpc.>",

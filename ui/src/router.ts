@@ -46,6 +46,12 @@ export function createAppRouter(history: RouterHistory): Router {
         meta: { title: "Logs" },
       },
       {
+        path: "/routing",
+        name: "routing",
+        component: () => import("./routing/RoutingPage.vue"),
+        meta: { title: "Routing" },
+      },
+      {
         path: "/storage",
         name: "storage",
         component: () => import("./retention/StoragePage.vue"),

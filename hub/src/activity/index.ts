@@ -1,7 +1,9 @@
+import type { ActivityRow } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { ResumeReply } from "@boocontrol/shared/resume"
 import { HUB_HEADER, subjects } from "@boocontrol/shared/subjects"
+import { instantOf } from "@boocontrol/shared/time"
 import type { FastifyPluginCallback } from "fastify"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
@@ -17,7 +19,7 @@ import { activityStore } from "./run.ts"
 import { startSums } from "./sums.ts"
 import { ranRequests } from "./store/ran.ts"
 import type { RanRequest } from "./store/ran.ts"
-import { newestRequest } from "./store/read.ts"
+import { listRequests, newestRequest } from "./store/read.ts"
 
 export interface ActivityOptions {
   sql: Sql
@@ -49,6 +51,8 @@ export interface Activity {
   newestRow(host: HostId): Promise<ResumeReply["row"]>
   /** Finished requests of a host within a range, for what they cost. */
   ran(host: HostId, range: { fromMs: number; toMs: number }): Promise<RanRequest[]>
+  /** The newest rows within a range, of all hosts, oldest first. */
+  rows(range: { fromMs: number; toMs: number }, limit: number): Promise<ActivityRow[]>
 }
 
 /** Finished requests: stores what the hosts tell, once each, and lists them. */
@@ -100,5 +104,9 @@ export function createActivity({
     }),
     newestRow: (host) => newestRequest(sql, host),
     ran: (host, range) => ranRequests(sql, host, range),
+    async rows({ fromMs, toMs }, limit) {
+      const filters = { from: instantOf(fromMs), to: instantOf(toMs) }
+      return (await listRequests(sql, { filters, after: null, limit })).reverse()
+    },
   }
 }

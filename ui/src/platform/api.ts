@@ -31,6 +31,7 @@ export interface Api {
   put(path: string, body: unknown): Promise<void>
   /** Asks for something to be done and reads what came of it. */
   post<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, body?: unknown): Promise<z.infer<T>>
+  remove(path: string): Promise<void>
   /** Full address of a route, for a link. */
   href(path: string, query?: Query): string
 }
@@ -81,6 +82,9 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
     post(path, schema, body = {}) {
       const headers = { "content-type": "application/json" }
       return read(path, schema, call(href(path), { method: "POST", headers, body: JSON.stringify(body) }))
+    },
+    async remove(path) {
+      await call(href(path), { method: "DELETE" })
     },
     async put(path, body) {
       const headers = { "content-type": "application/json" }

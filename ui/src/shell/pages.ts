@@ -12,5 +12,6 @@ export const PAGES: readonly PageEntry[] = [
   { name: "activity", title: "Activity", icon: "activity" },
   { name: "timeline", title: "Timeline", icon: "timeline" },
   { name: "logs", title: "Logs", icon: "file" },
+  { name: "routing", title: "Routing", icon: "routing" },
   { name: "storage", title: "Storage", icon: "storage" },
 ]

@@ -56,6 +56,7 @@ export class RecordingApi {
         if (answer instanceof Error) throw answer
         return (typeof schema === "function" ? await schema() : schema).parse(answer)
       },
+      remove: async () => undefined,
       put: async (path, body) => {
         this.asked.push({ path, query: {}, body })
         await Promise.resolve()

@@ -40,6 +40,7 @@ export const SAMPLES = "control_perf_samples"
 export const SAMPLES_PACKED = "control_perf_samples_packed"
 export const REQUEST_STATS = "control_request_stats"
 export const REQUEST_DAYS = "control_request_days"
+export const DISPATCHES = "route_dispatches"
 
 /** Every table that is kept by partitions, raw ones first. */
 export function keptTables(tiers: readonly Tier[], retain: RetainSettings): KeptTable[] {
@@ -93,6 +94,8 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
       ...{ table: REQUEST_DAYS, column: "day", period: "year", keptDays: daysOf("1h", retain) },
       cover: null,
     },
+    // Why requests went where they went: as long as the requests themselves.
+    { table: DISPATCHES, column: "ts", period: "day", keptDays: retain.activityDays, cover: null },
   ]
 }
 

@@ -1,0 +1,104 @@
+import { DEFAULT_POLICIES, RoutePolicy } from "@boocontrol/shared/route-policy"
+import type { RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import { instantOf } from "@boocontrol/shared/time"
+import type { Log } from "../platform/log.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { compilePolicy } from "./core/policy.ts"
+import type { CompiledPolicy } from "./core/policy.ts"
+import { ROUTING_CHANNEL } from "./store/policies.ts"
+import type { PoliciesStore } from "./store/policies.ts"
+import type { StoredTarget, TargetsStore } from "./store/targets.ts"
+
+/** Policies and targets in memory, as saved; those that come with the hub where nothing else was. */
+export interface Catalogue {
+  readonly policies: ReadonlyMap<string, CompiledPolicy>
+  rows(): readonly RoutePolicyRow[]
+  row(name: string): RoutePolicyRow | null
+  /** Newest version number of a name, also of one that was deleted; 0: never saved. */
+  versionOf(name: string): number
+  targets(): readonly StoredTarget[]
+  target(id: string): StoredTarget | null
+  load(): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface CatalogueOptions {
+  sql: Sql
+  log: Log
+  policies: PoliciesStore
+  targets: TargetsStore
+  changed: () => void
+}
+
+const BUILTIN: readonly RoutePolicyRow[] = DEFAULT_POLICIES.map((given) => {
+  const policy = RoutePolicy.parse(given)
+  return { name: policy.name, version: 0, policy, builtin: true, created_at: instantOf(0), created_by: null }
+})
+
+export function createCatalogue({ sql, log, policies, targets, changed }: CatalogueOptions): Catalogue {
+  const rows = new Map<string, RoutePolicyRow>(BUILTIN.map((row) => [row.name, row]))
+  const compiled = new Map<string, CompiledPolicy>()
+  const versions = new Map<string, number>()
+  let known: readonly StoredTarget[] = []
+  let endListening: (() => Promise<void>) | null = null
+  let reloading: Promise<void> | null = null
+  let isStale = false
+
+  const compileAll = (): void => {
+    compiled.clear()
+    for (const { name, policy, version } of rows.values()) compiled.set(name, compilePolicy(policy, version))
+  }
+  compileAll()
+
+  const load = async (): Promise<void> => {
+    const [stored, all] = await Promise.all([policies.newest(), targets.all()])
+    rows.clear()
+    for (const row of BUILTIN) rows.set(row.name, row)
+    for (const { name, version, row, problem } of stored) {
+      versions.set(name, version)
+      // Of one that is not understood here the last meaning is not guessed: it is as if it were switched off.
+      if (problem !== null) log.error({ policy: name, version, problem }, "a stored policy is not valid here")
+      if (row) rows.set(name, row)
+      else rows.delete(name)
+    }
+    compileAll()
+    known = all
+    changed()
+  }
+
+  /** One reading at a time; a change meanwhile asks for one more. */
+  const reload = (): Promise<void> => {
+    isStale = true
+    reloading ??= (async () => {
+      while (isStale) {
+        isStale = false
+        await load()
+      }
+    })().finally(() => (reloading = null))
+    return reloading
+  }
+
+  return {
+    policies: compiled,
+    rows: () => [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    row: (name) => rows.get(name) ?? null,
+    versionOf: (name) => versions.get(name) ?? 0,
+    targets: () => known,
+    target: (id) => known.find(({ target }) => target.target_id === id) ?? null,
+    load: reload,
+    async start() {
+      if (endListening) return
+      const { unlisten } = await sql.listen(ROUTING_CHANNEL, () => {
+        reload().catch((error: unknown) => log.warn({ err: error }, "a change of policies was not read"))
+      })
+      endListening = unlisten
+      await reload()
+    },
+    async stop() {
+      await endListening?.()
+      endListening = null
+      await reloading?.catch(() => undefined)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import type { RouteRule } from "@boocontrol/shared/route-policy"
+import type { RouteAsk, RouteRefusal } from "@boocontrol/shared/routing"
+import { guessOf, purposeFor } from "./priors.ts"
+import type { HostPlace, Place, TargetPlace } from "./view.ts"
+import { placeKey, providerOf } from "./view.ts"
+
+export type Health = "closed" | "probing" | "open"
+
+export interface FilterAround {
+  /** A policy chose it, not the client: what is not known to be able is not tried. */
+  readonly isPicked: boolean
+  readonly rule: Pick<RouteRule, "filters" | "task">
+  /** Providers and places that failed this very request. */
+  readonly tried: ReadonlySet<string>
+  health(provider: string, model: string): Health
+}
+
+export interface Refused {
+  readonly reason: RouteRefusal
+  readonly why: string
+}
+
+/** Why a place cannot serve a request now; null: it can. The first reason that holds. */
+export function refusalOf(place: Place, ask: RouteAsk, around: FilterAround): Refused | null {
+  const provider = providerOf(place)
+  if (around.tried.has(provider) || around.tried.has(placeKey(provider, place.model.id)))
+    return { reason: "tried", why: "failed this request before" }
+  const refused = place.kind === "host" ? hostRefusal(place, ask) : targetRefusal(place)
+  if (refused) return refused
+  if (around.health(provider, place.model.id) === "open")
+    return { reason: "unhealthy", why: "failed lately and is left alone for a while" }
+  return fitRefusal(place, ask, around)
+}
+
+function hostRefusal({ host, model }: HostPlace, ask: RouteAsk): Refused | null {
+  if (!host.enabled) return { reason: "disabled", why: "the host is switched off" }
+  if (host.liveness !== "connected") return { reason: "offline", why: `the host is ${host.liveness}` }
+  if (host.baseUrl === null)
+    return { reason: "offline", why: host.problem ?? "no address of its engine is known" }
+  const { lease } = host
+  if (!lease || lease.leaseId === ask.lease) return null
+  const until = lease.expiresAt === null ? "" : ` until ${lease.expiresAt}`
+  if (lease.mode === "exclusive") return { reason: "leased", why: `held by ${lease.holder}${until}` }
+  const isLoaded = model.state === "ready" || model.state === "starting"
+  return isLoaded ? null : { reason: "leased", why: `${lease.holder} allows no swap${until}` }
+}
+
+function targetRefusal({ target }: TargetPlace): Refused | null {
+  if (!target.enabled) return { reason: "disabled", why: "the target is switched off" }
+  if (!target.hasCredential) return { reason: "disabled", why: "the target has no credential" }
+  return null
+}
+
+/** Of a prompt nobody counted only a rough size is known: what the client named is refused only when it surely is too long. */
+const SURELY = 0.6
+const LEAST_OUTPUT = 64
+
+function fitRefusal(place: Place, ask: RouteAsk, { isPicked, rule }: FilterAround): Refused | null {
+  const { model } = place
+  const { filters = {}, task } = rule
+  const context = model.contextLength
+  if (context !== null) {
+    const output = Math.min(ask.max_tokens ?? LEAST_OUTPUT, 4096)
+    const prompt = ask.prompt_tokens ?? 0
+    const needed = isPicked ? prompt + output : prompt * SURELY
+    if (needed > context)
+      return { reason: "no_context_fit", why: `needs ${Math.round(needed)} tokens, a slot has ${context}` }
+    if (filters.min_context !== undefined && context < filters.min_context)
+      return {
+        reason: "no_context_fit",
+        why: `a slot has ${context}, the policy wants ${filters.min_context}`,
+      }
+  }
+  if (!isPicked) return null
+  const lacking = lacks(place, ask, filters.capabilities ?? [])
+  if (lacking !== null) return { reason: "capability", why: lacking }
+  const quality = model.quality(task)
+  if (filters.quality_floor !== undefined && quality.value < filters.quality_floor) {
+    const why = `${task} ${quality.value.toFixed(2)} is below ${filters.quality_floor} (${quality.basis})`
+    return { reason: "quality_floor", why }
+  }
+  const cost = place.kind === "host" ? place.model.costPerMtok.value : place.model.outputPerMtok
+  if (filters.max_cost_per_mtok !== undefined && cost > filters.max_cost_per_mtok)
+    return {
+      reason: "too_dear",
+      why: `${cost.toFixed(2)} per million tokens, at most ${filters.max_cost_per_mtok}`,
+    }
+  return null
+}
+
+function lacks({ model, kind }: Place, ask: RouteAsk, wanted: readonly string[]): string | null {
+  const purpose = purposeFor(ask.endpoint)
+  const made = guessOf(model.id).purpose
+  if (kind === "host" && made !== purpose) return `made for ${made}, asked for ${purpose}`
+  const missing = wanted.find((one) => !model.capabilities.includes(one))
+  if (missing !== undefined) return `does not say that it can do ${missing}`
+  if (ask.images && !model.capabilities.includes("vision")) return "does not say that it can see"
+  return null
+}

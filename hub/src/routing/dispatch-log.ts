@@ -1,0 +1,121 @@
+import type { RouteAsk, RouteDispatch } from "@boocontrol/shared/routing"
+import { subjects } from "@boocontrol/shared/subjects"
+import { instantOf } from "@boocontrol/shared/time"
+import { v7 } from "uuid"
+import type { Clock } from "../platform/clock.ts"
+import type { Log } from "../platform/log.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import type { Decision, Ranked } from "./core/decide.ts"
+import { candidatesOf } from "./core/explain.ts"
+import { providerOf } from "./core/view.ts"
+import type { GatewayAsk } from "./ports.ts"
+import type { DispatchesStore } from "./store/dispatches.ts"
+
+/** How one attempt ended, as it is left on the hot path: words and rows are made of it later. */
+export interface DispatchEnd {
+  readonly ask: RouteAsk
+  readonly given: GatewayAsk
+  readonly decision: Decision
+  readonly ranked: Ranked | null
+  readonly attempt: number
+  readonly atMs: number
+  readonly waitMs: number | null
+  readonly isSwap: boolean
+  readonly outcome: RouteDispatch["outcome"]
+  readonly reason: string | null
+  readonly ttftMs: number | null
+  readonly durationMs: number | null
+  readonly usage: { readonly promptTokens: number | null; readonly outputTokens: number | null } | null
+}
+
+export interface DispatchLog {
+  add(end: DispatchEnd): void
+  /** Ends that were not kept because Postgres took too long. */
+  lost(): number
+  start(): void
+  stop(): Promise<void>
+}
+
+const FLUSH_MS = 250
+const BATCH = 500
+/** Some minutes of a busy hub. What does not fit is counted, and requests go on. */
+const MOST_WAITING = 20_000
+const CANDIDATES = 40
+
+/** Keeps what was decided, off the hot path: at most a quarter of a second of it is lost with the process. */
+export function createDispatchLog(around: {
+  store: DispatchesStore
+  nc: Pick<NatsConnection, "publish">
+  clock: Clock
+  log: Log
+}): DispatchLog {
+  const { store, nc, clock, log } = around
+  let ends: DispatchEnd[] = []
+  let lost = 0
+  let writing: Promise<void> | null = null
+  let cancel: (() => void) | null = null
+
+  const flush = async (): Promise<void> => {
+    while (ends.length > 0) {
+      const rows = ends.slice(0, BATCH).map(rowOf)
+      try {
+        await store.insert(rows)
+      } catch (error) {
+        log.warn({ err: error, waiting: ends.length }, "decisions could not be stored")
+        return
+      }
+      ends = ends.slice(rows.length)
+      for (const row of rows) nc.publish(subjects.hubDispatch, JSON.stringify(row))
+    }
+  }
+  const round = (): void => {
+    if (ends.length > 0) writing ??= flush().finally(() => (writing = null))
+  }
+
+  return {
+    add(end) {
+      if (ends.length >= MOST_WAITING) lost += 1
+      else ends.push(end)
+    },
+    lost: () => lost,
+    start: () => void (cancel ??= clock.every(FLUSH_MS, round)),
+    async stop() {
+      cancel?.()
+      cancel = null
+      await writing
+      await flush()
+    },
+  }
+}
+
+export function rowOf(end: DispatchEnd): RouteDispatch {
+  const { ask, given, decision, ranked, usage } = end
+  const terms = ranked?.terms
+  return {
+    ...{
+      id: v7({ msecs: end.atMs }),
+      ts: instantOf(end.atMs),
+      request_id: given.requestId,
+      asked_model: ask.model,
+    },
+    ...{ resolved_as: decision.resolution.as, policy: decision.policy?.policy.name ?? null },
+    ...{ policy_version: decision.policy?.version ?? null, rule: decision.rule.name, source: ask.source },
+    ...{ key_label: ask.key, endpoint: ask.endpoint, attempt: end.attempt },
+    provider_id: ranked && providerOf(ranked.place),
+    model: ranked?.place.model.id ?? null,
+    ...{ swap: end.isSwap, wait_ms: end.waitMs, ttft_ms: end.ttftMs, duration_ms: end.durationMs },
+    expected_ttft_ms: terms ? terms.wait + terms.load + terms.prefill : null,
+    ...{ outcome: end.outcome, reason: end.reason },
+    cost: ranked && usage ? costOf(ranked, usage) : null,
+    candidates: candidatesOf(decision, ranked).slice(0, CANDIDATES),
+  }
+}
+
+function costOf({ place }: Ranked, usage: NonNullable<DispatchEnd["usage"]>): number | null {
+  if (usage.outputTokens === null) return null
+  if (place.kind === "host") return (usage.outputTokens * place.model.costPerMtok.value) / 1e6
+  return (
+    ((usage.promptTokens ?? 0) * place.model.inputPerMtok + usage.outputTokens * place.model.outputPerMtok) /
+    1e6
+  )
+}

@@ -1,0 +1,101 @@
+import { BooError } from "@boocontrol/shared/errors"
+import { RoutePolicy } from "@boocontrol/shared/route-policy"
+import type { PolicyCheck, PolicySave, RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import { parse } from "yaml"
+import type { Catalogue } from "./catalogue.ts"
+import type { PoliciesStore } from "./store/policies.ts"
+
+export interface PolicyEditor {
+  create(given: PolicySave, by: string | null): Promise<RoutePolicyRow>
+  change(name: string, given: PolicySave, by: string | null): Promise<RoutePolicyRow>
+  remove(name: string, by: string | null): Promise<void>
+}
+
+/** Saves policies. Each is in force on this hub when its answer goes out, and on the others a moment later. */
+export function policyEditor({
+  catalogue,
+  policies,
+}: {
+  catalogue: Catalogue
+  policies: PoliciesStore
+}): PolicyEditor {
+  const save = async (policy: RoutePolicy, basedOn: number, by: string | null): Promise<RoutePolicyRow> => {
+    const version = await policies.save({ name: policy.name, policy, basedOn, by })
+    if (version === null) throw new BooError("POLICY_CHANGED", { policy: policy.name, version: basedOn })
+    await catalogue.load()
+    const row = catalogue.row(policy.name)
+    if (!row) throw new BooError("POLICY_NOT_FOUND", { policy: policy.name, known: namesIn(catalogue) })
+    return row
+  }
+  const known = (name: string): RoutePolicyRow => {
+    const row = catalogue.row(name)
+    if (!row) throw new BooError("POLICY_NOT_FOUND", { policy: name, known: namesIn(catalogue) })
+    return row
+  }
+  return {
+    async create(given, by) {
+      const policy = policyIn(given)
+      if (catalogue.row(policy.name)) throw new BooError("POLICY_EXISTS", { policy: policy.name })
+      return save(policy, catalogue.versionOf(policy.name), by)
+    },
+    async change(name, given, by) {
+      const policy = policyIn(given)
+      if (policy.name !== name)
+        throw new BooError("POLICY_INVALID", { problem: `it is named ${policy.name}, and saved as ${name}` })
+      return save(policy, given.version ?? known(name).version, by)
+    },
+    async remove(name, by) {
+      known(name)
+      const version = await policies.save({ name, policy: null, basedOn: catalogue.versionOf(name), by })
+      if (version === null)
+        throw new BooError("POLICY_CHANGED", { policy: name, version: catalogue.versionOf(name) })
+      await catalogue.load()
+    },
+  }
+}
+
+/** Every problem at once, each with where it is. */
+export function checkPolicy(given: PolicySave): PolicyCheck {
+  const read = readPolicy(given)
+  return read.ok
+    ? { ok: true, policy: read.policy, problems: [] }
+    : { ok: false, policy: null, problems: read.problems }
+}
+
+function policyIn(given: PolicySave): RoutePolicy {
+  const read = readPolicy(given)
+  if (read.ok) return read.policy
+  const problem = read.problems
+    .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+    .join("; ")
+  throw new BooError("POLICY_INVALID", { problem })
+}
+
+type PolicyRead =
+  { ok: true; policy: RoutePolicy } | { ok: false; problems: { path: string; message: string }[] }
+
+function readPolicy({ policy, yaml }: PolicySave): PolicyRead {
+  if (policy) return { ok: true, policy }
+  if (yaml === undefined)
+    return { ok: false, problems: [{ path: "", message: "neither policy nor yaml is given" }] }
+  let value: unknown
+  try {
+    // Aliases could make a gigabyte of a few lines.
+    value = parse(yaml, { maxAliasCount: 20 })
+  } catch (error) {
+    return {
+      ok: false,
+      problems: [{ path: "", message: error instanceof Error ? error.message : "not YAML" }],
+    }
+  }
+  const parsed = RoutePolicy.safeParse(value)
+  if (parsed.success) return { ok: true, policy: parsed.data }
+  return {
+    ok: false,
+    problems: parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join("."), message })),
+  }
+}
+
+function namesIn(catalogue: Catalogue): string[] {
+  return catalogue.rows().map(({ name }) => name)
+}

@@ -1,0 +1,313 @@
+import { HostId } from "@boocontrol/shared/ids"
+import type { VirtualModel } from "@boocontrol/shared/gateway"
+import type { ActivityFrame } from "@boocontrol/shared/frames"
+import type { FastifyPluginCallback } from "fastify"
+import { v7 } from "uuid"
+import { ResolveRequest } from "@boocontrol/shared/routing"
+import type { Clock } from "../platform/clock.ts"
+import { parseBody } from "../platform/http.ts"
+import type { Log } from "../platform/log.ts"
+import type { RpcEndpoint } from "../platform/micro-service.ts"
+import type { NatsConnection } from "../platform/nats.ts"
+import type { Sql } from "../platform/postgres.ts"
+import { affinity } from "./core/affinity.ts"
+import { FRESH, failed, healthOf, sent, succeeded, worse } from "./core/breaker.ts"
+import type { Breaker, FailureKind } from "./core/breaker.ts"
+import { decide } from "./core/decide.ts"
+import type { Deciding } from "./core/decide.ts"
+import { resolveName } from "./core/names.ts"
+import type { HostPlace } from "./core/view.ts"
+import { placeKey } from "./core/view.ts"
+import { resolve, scores } from "./answers.ts"
+import { createCatalogue } from "./catalogue.ts"
+import { createDispatchLog } from "./dispatch-log.ts"
+import { createLiveView } from "./live-view.ts"
+import { createMeasured } from "./measured.ts"
+import type { RoutingParts } from "./parts.ts"
+import { openPassage } from "./passage.ts"
+import type { Passage } from "./passage.ts"
+import type * as ports from "./ports.ts"
+import { routingRoutes } from "./routes.ts"
+import { createSealer } from "./sealed.ts"
+import { dispatchesStore } from "./store/dispatches.ts"
+import { policiesStore } from "./store/policies.ts"
+import { targetsStore } from "./store/targets.ts"
+import { createWaitingRoom } from "./waiting-room.ts"
+
+export interface RoutingOptions {
+  sql: Sql
+  nc: Pick<NatsConnection, "publish">
+  clock: Clock
+  log: Log
+  dataDir: string
+  fleet: ports.FleetPort
+  leases: ports.LeasesPort
+  breakers: ports.BreakersPort
+  keys: ports.UpstreamKeysPort
+  scores: ports.ScoresPort
+  history: ports.HistoryPort
+}
+
+export interface Routing {
+  /** Below `/api/control`. */
+  routes: FastifyPluginCallback
+  /** What the gateway asks. */
+  port: {
+    open(ask: ports.GatewayAsk, signal: AbortSignal): Passage
+    virtualModels(): readonly VirtualModel[]
+    preview(model: string): readonly { host: HostId | null; model: string }[]
+  }
+  /** Something about a host has changed. */
+  fleetChanged(): void
+  /** Rows that were stored. */
+  finished(frame: ActivityFrame): void
+  /** `routing.scores` and `routing.resolve`, for other tools. */
+  rpc: readonly RpcEndpoint[]
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Looks at the queue again so often also when nothing is heard: an estimate may have run out. */
+const LOOK_MS = 1_000
+/** What a host says is known to decisions after this; what this hub itself sends is at once. */
+const VIEW_MS = 20
+const HISTORY_MS = 24 * 3_600_000
+const HISTORY_ROWS = 20_000
+
+/** Decides where requests go: from tables in memory that others keep fresh, and says why. */
+export function createRouting(options: RoutingOptions): Routing {
+  const { sql, nc, clock, fleet, leases, breakers } = options
+  const log = options.log.child({ part: "routing" })
+  const measured = createMeasured()
+  const warm = affinity()
+  const places = new Map<string, Breaker>()
+  const inFlight = new Set<string>()
+  const dispatches = dispatchesStore(sql)
+  const policies = policiesStore(sql)
+  const targets = targetsStore(sql, createSealer(options.dataDir))
+  const dispatchLog = createDispatchLog({ store: dispatches, nc, clock, log })
+  const catalogue = createCatalogue({ sql, log, policies, targets, changed: () => changed() })
+  const view = createLiveView({
+    ...{ fleet, leases, measured, scores: options.scores },
+    targets: () => catalogue.targets().map(({ target }) => target),
+    policies: () => catalogue.policies.keys(),
+    isOwn: (id) => inFlight.has(id),
+  })
+
+  const health = (provider: string, model: string): ReturnType<typeof healthOf> => {
+    const nowMs = clock.now()
+    const place = healthOf(places.get(placeKey(provider, model)) ?? FRESH, nowMs)
+    const host = HostId.safeParse(provider)
+    const isClosed = host.success && breakers.closedFor(host.data, nowMs) !== null
+    return isClosed ? worse(place, "open") : place
+  }
+
+  const deciding = (): Deciding => {
+    const nowMs = clock.now()
+    return {
+      ...{ ...view.current(), policies: catalogue.policies, health },
+      moment: {
+        ...{ nowMs, ahead: room.ahead },
+        warmShare: (host, model, ask) =>
+          ask.session === null
+            ? 0
+            : warm.share(
+                [ask.session],
+                { host, model: model.id, instance: model.instance },
+                ask.prompt_tokens ?? 600,
+              ),
+        use(host, model) {
+          const place = placeNow(host, model)
+          const instance = place?.model.instance ?? null
+          return {
+            perMs: room.demand.perMs(model, nowMs),
+            warmTokens: warm.warmTokens({ host, model, instance }),
+          }
+        },
+      },
+    }
+  }
+
+  const placeNow = (host: string, model: string): HostPlace | null => {
+    const found = view.current().names.hosts.get(host)
+    const own = found?.models.find(({ id }) => id === model)
+    return found && own ? { kind: "host", host: found, model: own } : null
+  }
+
+  const room = createWaitingRoom({
+    ...{ clock, view: () => view.current().view },
+    decide: (ask, tried) => decide(ask, tried, deciding()),
+  })
+
+  let looking = false
+  /** Once for all that happens in this turn of the event loop. */
+  const lookSoon = (): void => {
+    if (looking || room.waiting() === 0) return
+    looking = true
+    queueMicrotask(() => {
+      looking = false
+      room.look()
+    })
+  }
+  const changed = (): void => {
+    view.stale()
+    lookSoon()
+  }
+  let cancelSoon: (() => void) | null = null
+  /** A busy fleet says something every few milliseconds: not each of them is worth a new view. */
+  const changedSoon = (): void => {
+    cancelSoon ??= clock.setTimeout(() => {
+      cancelSoon = null
+      changed()
+    }, VIEW_MS)
+  }
+  const breaker = (provider: string, model: string, next: (before: Breaker) => Breaker): void => {
+    const key = placeKey(provider, model)
+    const after = next(places.get(key) ?? FRESH)
+    if (after.state === "closed" && after.inRow === 0 && !after.recent.includes(true)) places.delete(key)
+    else places.set(key, after)
+  }
+
+  const parts: RoutingParts = {
+    ...{ clock, room, placeNow, newId: () => v7() },
+    policyOf: (model) => resolveName(view.current().names, model).policy,
+    decide: (ask, tried) => decide(ask, tried, deciding()),
+    sent(requestId, provider, model) {
+      inFlight.add(requestId)
+      view.sent(provider, model, 1)
+      breaker(provider, model, (before) => sent(before, clock.now()))
+    },
+    ended(requestId, provider, model) {
+      inFlight.delete(requestId)
+      view.sent(provider, model, -1)
+      lookSoon()
+    },
+    answered: () => undefined,
+    failed: (provider, model, { kind, status }) =>
+      breaker(provider, model, (before) => failed(before, failureKind(kind, status), clock.now())),
+    succeeded(place, { given, usage, servedMs }) {
+      const provider = place.kind === "host" ? place.host.id : place.target.id
+      breaker(provider, place.model.id, succeeded)
+      if (place.kind === "target") return
+      room.demand.served(place.model.id, servedMs)
+      // The process that answered is the one that holds it now: what was there before a load is not.
+      const instance = placeNow(place.host.id, place.model.id)?.model.instance ?? null
+      const keys = given.session ?? given.prefix
+      if (instance === null || keys === null) return
+      const tokens = (usage?.promptTokens ?? 0) + (usage?.outputTokens ?? 0)
+      warm.answered([keys], {
+        host: place.host.id,
+        model: place.model.id,
+        instance,
+        tokens,
+        atMs: clock.now(),
+      })
+    },
+    addressOf(place) {
+      if (place.kind === "host") {
+        const host = HostId.parse(place.host.id)
+        const baseUrl = place.host.baseUrl ?? ""
+        return { host, target: null, baseUrl, upstreamKey: options.keys.keyOf(host), dialect: "openai" }
+      }
+      const { target, credential } = catalogue.target(place.target.id) ?? {}
+      return {
+        ...{ host: null, target: place.target.id, baseUrl: target?.base_url.replace(/\/+$/, "") ?? "" },
+        ...{ upstreamKey: credential ?? null, dialect: target?.dialect ?? "openai" },
+      }
+    },
+    isAtWork: (host, model) => (placeNow(host, model)?.model.inflight ?? 0) > view.own(host, model),
+    log: dispatchLog.add,
+  }
+
+  const ends: (() => void)[] = []
+  return {
+    routes: routingRoutes({
+      ...{ catalogue, policies, targets, dispatches, deciding, clock },
+      history: options.history,
+      fleet,
+    }),
+    port: {
+      open: (ask, signal) => openPassage(ask, signal, parts),
+      virtualModels: () =>
+        virtualModels(
+          catalogue,
+          view.current().view.hosts.map(({ id }) => id),
+        ),
+      preview(model) {
+        const ask = {
+          model,
+          source: null,
+          key: null,
+          endpoint: "chat/completions",
+          prompt_tokens: null,
+          max_tokens: null,
+        }
+        const rest = { tools: false, images: false, headers: {}, session: null, lease: null }
+        return decide({ ...ask, ...rest }, new Set(), deciding()).ranked.map(({ place }) => ({
+          host: place.kind === "host" ? HostId.parse(place.host.id) : null,
+          model: place.model.id,
+        }))
+      },
+    },
+    fleetChanged: changedSoon,
+    finished: ({ provider_id: host, rows }) => measured.rows(host, rows),
+    rpc: [
+      {
+        ...{ name: "routing.scores", summary: "Every model with speed, cost, quality and who is best now" },
+        answer: async () => scores(deciding()),
+      },
+      {
+        ...{ name: "routing.resolve", summary: "Which model ids still lead somewhere" },
+        answer: async (asked) => resolve(deciding(), parseBody(ResolveRequest, asked).ids),
+      },
+    ],
+    async start() {
+      if (ends.length > 0) return
+      await catalogue.start()
+      const nowMs = clock.now()
+      const rows = await options.history.rows({ fromMs: nowMs - HISTORY_MS, toMs: nowMs }, HISTORY_ROWS)
+      for (const row of rows) measured.rows(row.provider_id, [row])
+      view.stale()
+      dispatchLog.start()
+      ends.push(clock.every(LOOK_MS, changed))
+    },
+    async stop() {
+      for (const end of ends.splice(0)) end()
+      cancelSoon?.()
+      room.stop()
+      await catalogue.stop()
+      await dispatchLog.stop()
+    },
+  }
+}
+
+function failureKind(kind: string, status: number | null): FailureKind {
+  if (kind === "refused" || kind === "unreachable") return "refused"
+  if (kind === "timeout" || kind === "stalled") return "timeout"
+  return status === null ? "broken" : "status"
+}
+
+function virtualModels(
+  catalogue: ReturnType<typeof createCatalogue>,
+  hosts: readonly string[],
+): VirtualModel[] {
+  const policies = catalogue
+    .rows()
+    .filter(({ policy }) => policy.enabled)
+    .map(({ name, policy }): VirtualModel => ({
+      id: name === "auto" ? "auto" : `auto:${name}`,
+      description: policy.description ?? `policy ${name}`,
+      ...{ context_length: null, capabilities: [] },
+    }))
+  const targets = catalogue
+    .targets()
+    .filter(({ target }) => target.enabled && target.has_credential && !hosts.includes(target.target_id))
+    .flatMap(({ target }) =>
+      target.models.map((model): VirtualModel => ({
+        id: `${target.target_id}/${model.id}`,
+        description: `${model.id} at ${target.display_name}`,
+        ...{ context_length: model.context_length ?? null, capabilities: model.capabilities },
+      })),
+    )
+  return [...policies, ...targets]
+}

@@ -1,0 +1,250 @@
+import { describe, expect, it } from "vitest"
+import type { FleetHost } from "@boocontrol/shared/fleet"
+import type { ModelReading } from "@boocontrol/shared/models"
+import { at, hostId, hostRow, model } from "../../test/example-host.ts"
+import { newHost } from "../fleet/new-host.ts"
+import { manualClock } from "../platform/clock-manual.ts"
+import { affinity } from "./core/affinity.ts"
+import { decide } from "./core/decide.ts"
+import type { Deciding } from "./core/decide.ts"
+import type { DispatchEnd } from "./dispatch-log.ts"
+import { createLiveView } from "./live-view.ts"
+import { createMeasured } from "./measured.ts"
+import type { RoutingParts } from "./parts.ts"
+import { openPassage } from "./passage.ts"
+import type { Attempt, Refusal } from "./passage.ts"
+import type { GatewayAsk } from "./ports.ts"
+import { policy } from "./view-for-tests.ts"
+import { createWaitingRoom } from "./waiting-room.ts"
+
+const USUAL: GatewayAsk = {
+  ...{
+    requestId: "r",
+    endpoint: "chat",
+    model: "m",
+    stream: true,
+    source: "people",
+    keyLabel: null,
+    lease: null,
+  },
+  ...{ promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null, prefix: null },
+  headers: new Map(),
+}
+
+/** Hosts whose state a test sets, and passages through them: no gateway, no Postgres, and time stands still. */
+function stage() {
+  const clock = manualClock()
+  const hosts = new Map<string, FleetHost>()
+  const ends: DispatchEnd[] = []
+  const own = new Set<string>()
+  const measured = createMeasured()
+  const policies = new Map([["auto", policy({ name: "auto", rules: [{ order: "fast" }] })]])
+  const view = createLiveView({
+    ...{ measured, leases: { leaseOf: () => null }, scores: { quality: () => null }, targets: () => [] },
+    ...{
+      fleet: { hosts: () => [...hosts.values()] },
+      policies: () => policies.keys(),
+      isOwn: (id: string) => own.has(id),
+    },
+  })
+  const warm = affinity()
+  const deciding = (): Deciding => ({
+    ...{ ...view.current(), policies, health: () => "closed" },
+    moment: {
+      ...{ nowMs: clock.now(), ahead: room.ahead, use: () => ({ perMs: 0, warmTokens: 0 }) },
+      warmShare: (host, one, ask) =>
+        ask.session === null
+          ? 0
+          : warm.share([ask.session], { host, model: one.id, instance: one.instance }, 1000),
+    },
+  })
+  const room = createWaitingRoom({
+    ...{ clock, view: () => view.current().view, decide: (ask, tried) => decide(ask, tried, deciding()) },
+  })
+  const parts: RoutingParts = {
+    ...{
+      clock,
+      room,
+      newId: () => "d",
+      policyOf: () => null,
+      answered: () => undefined,
+      failed: () => undefined,
+    },
+    decide: (ask, tried) => decide(ask, tried, deciding()),
+    sent(id, provider, name) {
+      own.add(id)
+      view.sent(provider, name, 1)
+    },
+    ended(id, provider, name) {
+      own.delete(id)
+      view.sent(provider, name, -1)
+      room.look()
+    },
+    succeeded: () => undefined,
+    addressOf: (place) => ({
+      ...{ host: place.kind === "host" ? hostId(place.host.id) : null, target: null },
+      ...{ baseUrl: "http://x", upstreamKey: null, dialect: "openai" },
+    }),
+    placeNow: () => null,
+    isAtWork: () => false,
+    log: (end) => void ends.push(end),
+  }
+  let serial = 0
+  return {
+    ...{ clock, ends, room },
+    /** What a host says of itself. */
+    host(name: string, models: readonly ModelReading[], more: Partial<FleetHost> = {}): void {
+      const state = newHost(
+        { row: hostRow(name, { tags: ["slots:2"] }), prefs: new Map(), last: null, seq: 1 },
+        clock.now(),
+      )
+      const shown = {
+        ...state.shown,
+        liveness: "connected" as const,
+        advertise_url: "http://x:1",
+        inflight: [],
+        inflight_total: 0,
+      }
+      const known = models.map((one) => ({ ...one, favorite: false, hidden: false }))
+      hosts.set(name, { ...shown, models: known, ...more })
+      view.stale()
+      room.look()
+    },
+    ask(more: Partial<GatewayAsk> = {}) {
+      const leaves = new AbortController()
+      const passage = openPassage({ ...USUAL, requestId: `r${serial++}`, ...more }, leaves.signal, parts)
+      return { passage, leave: () => leaves.abort(), next: () => passage.next() }
+    },
+  }
+}
+
+const ready = (id: string): ModelReading => model(id, "ready", { state_since: at(0) })
+const stopped = (id: string): ModelReading => model(id, "stopped", { load_ms_typical: 20_000 })
+const attempt = (given: unknown): Attempt => {
+  expect(given).toMatchObject({ kind: "attempt" })
+  return given as Attempt
+}
+const facts = { status: 200, firstByteMs: 10, durationMs: 100, usage: null }
+
+describe("a request", () => {
+  it("goes at once to who has it loaded, without a queue", () => {
+    const { host, ask } = stage()
+    host("a", [stopped("m")])
+    host("b", [ready("m")])
+    expect(ask().next()).toMatchObject({ kind: "attempt", host: "b", model: "m" })
+  })
+
+  it("that fails goes to another host, never to that one again, and ends with why", () => {
+    const { host, ask, ends } = stage()
+    host("a", [ready("m")])
+    host("b", [ready("m")])
+    const { next } = ask()
+    const first = attempt(next())
+    first.failed({ kind: "status", status: 503, detail: "busy", afterFirstByte: false, afterMs: 3 })
+    const second = attempt(next())
+    expect(new Set([first.host, second.host])).toEqual(new Set(["a", "b"]))
+    second.failed({ kind: "reset", status: null, detail: "", afterFirstByte: false, afterMs: 3 })
+    expect(next()).toMatchObject({ kind: "refusal", code: "unhealthy" })
+    expect(ends.map(({ outcome, attempt: nth }) => [outcome, nth])).toEqual([
+      ["failed", 1],
+      ["failed", 2],
+      ["refused", 2],
+    ])
+  })
+
+  it("waits when all slots are taken, and goes when one is free", async () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    const running = [attempt(ask().next()), attempt(ask().next())]
+    const waits = ask().next()
+    expect(waits).toBeInstanceOf(Promise)
+    running[0]?.finished(facts)
+    expect(await waits).toMatchObject({ kind: "attempt", host: "a" })
+  })
+
+  it("is refused as full after its time, with when to come back", async () => {
+    const { host, ask, clock } = stage()
+    host("a", [ready("m")])
+    attempt(ask().next())
+    attempt(ask().next())
+    const waits = ask().next()
+    clock.advance(180_000)
+    expect(await waits).toMatchObject({ kind: "refusal", code: "full", retryAfterS: 10 })
+  })
+
+  it("that is left while it waits frees its place", async () => {
+    const { host, ask, room } = stage()
+    host("a", [ready("m")])
+    attempt(ask().next())
+    attempt(ask().next())
+    const { next, leave } = ask()
+    const waits = next()
+    expect(room.waiting()).toBe(1)
+    leave()
+    await waits
+    expect(room.waiting()).toBe(0)
+  })
+
+  it("for what nobody has loaded begins one load, and those that follow wait for the same", async () => {
+    const { host, ask } = stage()
+    host("a", [stopped("m")])
+    host("b", [stopped("m")])
+    const [first, second] = await Promise.all([ask().next(), ask().next()])
+    expect(attempt(first).host).toBe(attempt(second).host)
+  })
+
+  it("does not push out what is at work, and takes the host when that has ended", async () => {
+    const { host, ask, clock } = stage()
+    host("a", [ready("x"), stopped("m")])
+    const busy = attempt(ask({ model: "x" }).next())
+    const waits = ask().next()
+    let went: Attempt | Refusal | null = null
+    void Promise.resolve(waits).then((outcome) => (went = outcome))
+    await Promise.resolve()
+    expect(went).toBeNull()
+    busy.finished(facts)
+    // Somebody may come back for what is there: so long, and no longer, it is held.
+    clock.advance(60_000)
+    expect(await waits).toMatchObject({ kind: "attempt", host: "a", model: "m" })
+  })
+
+  it("is not sent to where others' requests, which this hub never saw, fill all slots", () => {
+    const { host, ask } = stage()
+    const foreign = (id: string) => ({
+      ...{
+        id,
+        started_at: null,
+        model: "m",
+        req_path: null,
+        method: "POST",
+        phase: null,
+        resp_bytes: null,
+        headers: {},
+      },
+      ...{ source: null, request_id: null, client_ip: null, user_agent: null, session_id: null },
+    })
+    host("a", [ready("m")], { inflight: [foreign("1"), foreign("2")], inflight_total: 2 })
+    host("b", [ready("m")])
+    for (let n = 0; n < 2; n++) expect(ask().next()).toMatchObject({ host: "b" })
+  })
+
+  it("waits no longer when the only host that could serve it goes away", async () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    attempt(ask().next())
+    attempt(ask().next())
+    const waits = ask().next()
+    host("a", [ready("m")], { liveness: "down" })
+    expect(await waits).toMatchObject({ kind: "refusal", code: "offline" })
+  })
+
+  it("of a name that nobody has, of an unknown prefix, a missing policy or a disabled host reaches nobody", () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    host("off", [ready("n")], { enabled: false })
+    for (const name of ["gone", "nowhere/m", "auto:gone"])
+      expect(ask({ model: name }).next()).toMatchObject({ kind: "refusal", code: "no_model" })
+    expect(ask({ model: "n" }).next()).toMatchObject({ kind: "refusal", code: "offline" })
+    expect(ask({ model: "off/n" }).next()).toMatchObject({ kind: "refusal", code: "offline" })
+  })
+})

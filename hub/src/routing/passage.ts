@@ -1,0 +1,281 @@
+import type { RefusalCode } from "@boocontrol/shared/gateway"
+import type { HostId } from "@boocontrol/shared/ids"
+import type { RouteAsk } from "@boocontrol/shared/routing"
+import type { Decision, Ranked } from "./core/decide.ts"
+import { refusalIn } from "./core/explain.ts"
+import { providerOf } from "./core/view.ts"
+import type { DispatchEnd } from "./dispatch-log.ts"
+import type { GatewayAsk } from "./ports.ts"
+import type { RoutingParts } from "./parts.ts"
+
+/** One attempt as the gateway carries it out. */
+export interface Attempt {
+  readonly kind: "attempt"
+  readonly host: HostId | null
+  readonly target: string | null
+  readonly model: string
+  readonly baseUrl: string
+  readonly upstreamKey: string | null
+  readonly dialect: "openai" | "anthropic"
+  readonly firstByteMs: number
+  overdue(waitedMs: number): number
+  responded(): void
+  failed(why: AttemptFailure): void
+  finished(facts: AttemptFacts): void
+  abandoned(): void
+}
+
+export interface AttemptFailure {
+  readonly kind: string
+  readonly status: number | null
+  readonly detail: string
+  readonly afterFirstByte: boolean
+  readonly afterMs: number
+}
+
+export interface AttemptFacts {
+  readonly status: number
+  readonly firstByteMs: number | null
+  readonly durationMs: number
+  readonly usage: { readonly promptTokens: number | null; readonly outputTokens: number | null } | null
+}
+
+export interface Refusal {
+  readonly kind: "refusal"
+  readonly code: RefusalCode
+  readonly reason: string
+  readonly retryAfterS: number | null
+  readonly candidates: readonly { host: string; model: string; reason: string }[]
+}
+
+export interface Passage {
+  readonly policy: string | null
+  readonly decisionId: string
+  next(): Attempt | Refusal | Promise<Attempt | Refusal>
+  close(end: { readonly outcome: "answered" | "failed" | "refused" | "left" }): void
+}
+
+/** Long enough for a few turns of a busy fleet; a policy may say otherwise. */
+const MAX_WAIT_MS = 180_000
+const MAX_ATTEMPTS = 4
+/** Beyond what was expected: a warm host that says nothing for so long has stalled. */
+const WARM_SPARE_MS = 20_000
+const WHOLE_ANSWER_MS = 600_000
+const COLD_SPARE_MS = 30_000
+const LOADING_MORE_MS = 10_000
+const LONGEST_FIRST_BYTE_MS = 900_000
+
+/** The way of one request: decides, waits for its turn, and decides again without whoever failed it. */
+export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: RoutingParts): Passage {
+  const ask = askOf(given)
+  const tried = new Set<string>()
+  const decisionId = parts.newId()
+  const openedMs = parts.clock.now()
+  let attempts = 0
+  let pending: { decision: Decision; ranked: Ranked; sinceMs: number; isSwap: boolean } | null = null
+  const policyName = parts.policyOf(given.model)
+  // Counted once, by what it asks for: what it is served by comes later, and is not another request.
+  let isCounted = false
+
+  const log = (end: Omit<DispatchEnd, "ask" | "given" | "atMs" | "attempt">): void =>
+    parts.log({ ...end, ask, given, atMs: parts.clock.now(), attempt: attempts })
+
+  const attemptOf = (ranked: Ranked, decision: Decision, isSwap: boolean): Attempt => {
+    attempts += 1
+    const provider = providerOf(ranked.place)
+    const model = ranked.place.model.id
+    const startMs = parts.clock.now()
+    pending = { decision, ranked, sinceMs: startMs, isSwap }
+    parts.sent(given.requestId, provider, model)
+    const waitMs = startMs - openedMs
+    const end = (outcome: DispatchEnd["outcome"], more: Partial<DispatchEnd>): void => {
+      if (!pending) return
+      pending = null
+      parts.ended(given.requestId, provider, model)
+      log({
+        decision,
+        ranked,
+        waitMs,
+        isSwap,
+        outcome,
+        reason: null,
+        ttftMs: null,
+        durationMs: null,
+        usage: null,
+        ...more,
+      })
+    }
+    return {
+      ...{ kind: "attempt", model, ...parts.addressOf(ranked.place) },
+      firstByteMs: firstByteMs(ranked, given.stream),
+      overdue: (waitedMs) => moreMs(ranked, waitedMs, parts),
+      responded: () => parts.answered(provider, model),
+      failed({ kind, status, detail, afterFirstByte, afterMs }) {
+        tried.add(provider)
+        parts.failed(provider, model, { kind, status })
+        const reason = `${kind}${status === null ? "" : ` ${status}`}: ${detail}`.slice(0, 500)
+        end("failed", { reason, durationMs: afterMs, ttftMs: afterFirstByte ? afterMs : null })
+      },
+      finished({ status, firstByteMs: ttftMs, durationMs, usage }) {
+        parts.succeeded(ranked.place, { given, usage, servedMs: durationMs })
+        end("ok", { ttftMs, durationMs, usage, reason: status >= 400 ? `status ${status}` : null })
+      },
+      abandoned: () =>
+        end("cancelled", { reason: "the client left", durationMs: parts.clock.now() - startMs }),
+    }
+  }
+
+  const refuse = (decision: Decision, isOver: boolean): Refusal => {
+    const { reason, message } = isOver
+      ? {
+          reason: "full",
+          message: `Every host that could serve ${ask.model} is busy, and it has waited long enough`,
+        }
+      : refusalIn(decision)
+    const code = CODES.find((one) => one === reason) ?? "no_model"
+    const candidates = isOver
+      ? decision.ranked.map(({ place }) => ({
+          host: providerOf(place),
+          model: place.model.id,
+          reason: "busy",
+        }))
+      : decision.refused.map(({ place, refused: { why } }) => ({
+          host: providerOf(place),
+          model: place.model.id,
+          reason: why,
+        }))
+    const waitMs = parts.clock.now() - openedMs
+    log({
+      decision,
+      ranked: null,
+      waitMs,
+      isSwap: false,
+      outcome: "refused",
+      reason: `${code}: ${message}`.slice(0, 500),
+      ttftMs: null,
+      durationMs: null,
+      usage: null,
+    })
+    const retryAfterS = code === "no_model" || code === "no_context_fit" ? null : isOver ? 10 : 2
+    return { kind: "refusal", code, reason: message, retryAfterS, candidates: candidates.slice(0, 50) }
+  }
+
+  const wait = (decision: Decision, maxMs: number): Promise<Attempt | Refusal> =>
+    new Promise((resolve) => {
+      let leave: () => void = () => undefined
+      const settle = (outcome: Attempt | Refusal): void => {
+        signal.removeEventListener("abort", gone)
+        resolve(outcome)
+      }
+      const gone = (): void => {
+        leave()
+        settle(refuse(decision, true))
+      }
+      signal.addEventListener("abort", gone)
+      leave = parts.room.enter({
+        ...{ ask, tried, source: given.source, sinceMs: openedMs, untilMs: openedMs + maxMs },
+        group: groupOf(ask, tried),
+        granted: (ranked, by, isLoad) => settle(attemptOf(ranked, by, isLoad)),
+        given: ({ decision: by, isOver }) => settle(refuse(by, isOver)),
+      })
+      if (signal.aborted) gone()
+    })
+
+  return {
+    policy: policyName,
+    decisionId,
+    next() {
+      const decision = parts.decide(ask, tried)
+      const [best] = decision.ranked
+      const { attempts: most = MAX_ATTEMPTS, max_wait_s: maxWaitS } = decision.rule.dispatch ?? {}
+      if (!best || attempts >= most) return refuse(decision, false)
+      if (!isCounted && best.place.kind === "host") parts.room.demand.asked(best.place.model.id, openedMs)
+      isCounted = true
+      if (isOpen(best, parts)) return attemptOf(best, decision, false)
+      return wait(decision, maxWaitS === undefined ? MAX_WAIT_MS : maxWaitS * 1000)
+    },
+    close({ outcome }) {
+      if (!pending) return
+      const { ranked, decision, isSwap } = pending
+      pending = null
+      const provider = providerOf(ranked.place)
+      parts.ended(given.requestId, provider, ranked.place.model.id)
+      const ended = outcome === "answered" ? "ok" : outcome === "left" ? "cancelled" : "failed"
+      log({
+        decision,
+        ranked,
+        waitMs: null,
+        isSwap,
+        outcome: ended,
+        reason: null,
+        ttftMs: null,
+        durationMs: null,
+        usage: null,
+      })
+    },
+  }
+}
+
+const CODES: readonly RefusalCode[] = ["no_model", "no_context_fit", "full", "offline", "unhealthy", "leased"]
+
+/** Loaded, with a slot that nobody else waits for: no need to queue. */
+function isOpen({ place }: Ranked, parts: RoutingParts): boolean {
+  if (place.kind === "target") return true
+  const { host, model } = place
+  return model.state === "ready" && model.inflight < model.slots && !parts.room.isSpoken(host.id, model.id)
+}
+
+/** Requests with the same choices are served by the same load. */
+function groupOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
+  const size = ask.prompt_tokens === null ? "" : Math.ceil(Math.log2(ask.prompt_tokens + 1))
+  const { model, source, key, endpoint, tools, images, lease } = ask
+  return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, [...tried].sort()])
+}
+
+function firstByteMs({ terms, place }: Ranked, isStream: boolean): number {
+  if (place.kind === "target" || !isStream) return WHOLE_ANSWER_MS
+  const coldMs = terms.load > 0 ? terms.load * 2.5 + COLD_SPARE_MS : 0
+  return Math.min(LONGEST_FIRST_BYTE_MS, coldMs + terms.prefill * 4 + terms.wait * 2 + WARM_SPARE_MS)
+}
+
+/** A host that loads the model, or works on other requests for it, is not stuck. */
+function moreMs({ place }: Ranked, waitedMs: number, parts: RoutingParts): number {
+  if (place.kind === "target" || waitedMs >= LONGEST_FIRST_BYTE_MS) return 0
+  const now = parts.placeNow(place.host.id, place.model.id)
+  if (!now || now.host.liveness !== "connected") return 0
+  if (now.model.state === "starting" || now.model.state === "stopped")
+    return waitedMs < 300_000 ? LOADING_MORE_MS : 0
+  return parts.isAtWork(place.host.id, place.model.id) ? LOADING_MORE_MS : 0
+}
+
+/** Bytes of a prompt as tokens: of English and code it is some four bytes each; JSON around it counts too. */
+const BYTES_PER_TOKEN = 4
+
+export function askOf(given: GatewayAsk): RouteAsk {
+  return {
+    ...{ model: given.model, source: given.source, key: given.keyLabel, endpoint: ENDPOINTS[given.endpoint] },
+    prompt_tokens:
+      given.promptBytes === null || given.hasImages ? null : Math.ceil(given.promptBytes / BYTES_PER_TOKEN),
+    ...{ max_tokens: given.maxTokens, tools: given.hasTools, images: given.hasImages },
+    headers: Object.fromEntries(given.headers),
+    session: given.session ?? given.prefix,
+    lease: given.lease?.id ?? null,
+  }
+}
+
+/** As paths spell them: policies match what a client sees. */
+const ENDPOINTS: Record<GatewayAsk["endpoint"], string> = {
+  chat: "chat/completions",
+  completion: "completions",
+  responses: "responses",
+  messages: "messages",
+  count_tokens: "messages/count_tokens",
+  embeddings: "embeddings",
+  rerank: "rerank",
+  infill: "infill",
+  speech: "audio/speech",
+  transcription: "audio/transcriptions",
+  voices: "audio/voices",
+  images: "images",
+  other: "other",
+}

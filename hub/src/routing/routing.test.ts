@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { ErrorBody } from "@boocontrol/shared/errors"
+import { pageOf } from "@boocontrol/shared/http"
+import { RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import {
+  ReplayReply,
+  ResolveReply,
+  RouteDispatch,
+  RouteExplanation,
+  RouteScores,
+  RouteTarget,
+} from "@boocontrol/shared/routing"
+import { envelope, model, presence } from "../../test/example-host.ts"
+import type { GatewayAsk } from "./ports.ts"
+import { newWorld, runHub } from "../../test/running-hub.ts"
+import type { RunningHub, World } from "../../test/running-hub.ts"
+
+let world: World
+let hub: RunningHub
+beforeAll(async () => {
+  world = await newWorld("routing")
+  hub = await runHub(world)
+  const reader = await hub.reader()
+  const say = (host: string, ...models: ReturnType<typeof model>[]): void => {
+    const head = { host, atMs: Date.now() }
+    world.say(envelope("presence", presence({ advertise_url: `http://${host}:8080` }), head))
+    world.say(envelope("models", { models, transitions: [] }, { ...head, seq: 1 }))
+  }
+  say("warm", model("qwen3-8b", "ready"), model("qwen3-coder-30b-a3b", "stopped", { quant: "Q4_K_M" }))
+  say("cold", model("qwen3-8b", "stopped"))
+  await reader.until(() => (reader.host("cold")?.models.length ?? 0) > 0, "the hosts")
+  await reader.until(() => (reader.host("warm")?.models.length ?? 0) > 0, "the hosts")
+})
+afterAll(async () => {
+  await hub.stop()
+  await world.end()
+})
+
+const post = async (path: string, body: unknown) => hub.send("POST", `/routing/${path}`, body)
+const explained = async (body: unknown) => RouteExplanation.parse(await (await post("explain", body)).json())
+const code = async (reply: Response) => [reply.status, ErrorBody.parse(await reply.json()).code]
+
+const ASK: GatewayAsk = {
+  ...{ requestId: "r", endpoint: "chat", model: "qwen3-8b", stream: true, source: "people", keyLabel: null },
+  ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
+  ...{ prefix: null, headers: new Map<string, string>() },
+}
+
+describe("policies", () => {
+  it("are there from the first minute, and explain themselves", async () => {
+    const rows = pageOf(RoutePolicyRow).parse(await (await hub.get("/routing/policies")).json()).rows
+    expect(rows.map(({ name, builtin }) => [name, builtin])).toEqual(
+      ["auto", "cheap", "code", "fast"].map((name) => [name, true]),
+    )
+    const told = await explained({ model: "auto:code" })
+    expect(told).toMatchObject({ as: "policy", policy: "code", chosen: { model: "qwen3-coder-30b-a3b" } })
+    expect(told.candidates).toHaveLength(3)
+    expect((await explained({ model: "qwen3-8b" })).chosen).toEqual({
+      provider_id: "warm",
+      model: "qwen3-8b",
+    })
+  })
+
+  it("are saved by version, as YAML too, and in force when the answer is there", async () => {
+    const yaml = "name: mine\nrules:\n  - candidates:\n      - hosts: [cold]\n    order: fast\n"
+    const made = await post("policies", { yaml })
+    expect(made.status).toBe(201)
+    expect(RoutePolicyRow.parse(await made.json())).toMatchObject({
+      name: "mine",
+      version: 1,
+      created_by: "local",
+    })
+    expect((await explained({ model: "auto:mine" })).chosen?.provider_id).toBe("cold")
+    const policy = { name: "mine", rules: [{ candidates: [{ hosts: ["warm"] }], order: "fast" }] }
+    const startedAt = performance.now()
+    const changed = await hub.send("PUT", "/routing/policies/mine", { policy, version: 1 })
+    const told = await explained({ model: "auto:mine" })
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    expect([changed.status, told.policy_version, told.chosen?.provider_id]).toEqual([200, 2, "warm"])
+    expect(await code(await hub.send("PUT", "/routing/policies/mine", { policy, version: 1 }))).toEqual([
+      409,
+      "POLICY_CHANGED",
+    ])
+    expect(await code(await post("policies", { policy }))).toEqual([409, "POLICY_EXISTS"])
+    const versions = await (await hub.get("/routing/policies/mine/versions")).json()
+    expect(
+      pageOf(RoutePolicyRow)
+        .parse(versions)
+        .rows.map(({ version }) => version),
+    ).toEqual([2, 1])
+    const gone = await hub.get("/routing/policies/mine", { method: "DELETE" })
+    expect([gone.status, (await explained({ model: "auto:mine" })).as]).toEqual([204, "nothing"])
+  })
+
+  it("change while requests come: each is decided by one version, the new one as soon as the save is answered", async () => {
+    const rule = { candidates: [{ hosts: ["warm"], models: ["qwen3-8b"] }], order: "fast" }
+    const swing = (name: string) => ({ policy: { name: "swing", rules: [{ ...rule, name }] } })
+    await post("policies", swing("before"))
+    const decided: { rule: string | null; afterSave: boolean }[] = []
+    let isSaved = false
+    const send = async (): Promise<void> => {
+      const ask: GatewayAsk = { ...ASK, requestId: `swing-${decided.length}`, model: "auto:swing" }
+      const told = hub.app.routing.open(ask, new AbortController().signal)
+      const attempt = await told.next()
+      decided.push({ rule: attempt.kind === "attempt" ? attempt.host : attempt.reason, afterSave: isSaved })
+      if (attempt.kind === "attempt")
+        attempt.finished({ status: 200, firstByteMs: 1, durationMs: 1, usage: null })
+      told.close({ outcome: "answered" })
+    }
+    const saving = hub.send("PUT", "/routing/policies/swing", swing("after")).then(() => (isSaved = true))
+    while (!isSaved || decided.length < 200) {
+      await send()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await saving
+    expect(new Set(decided.map(({ rule: host }) => host))).toEqual(new Set(["warm"]))
+    const all = async () =>
+      pageOf(RouteDispatch).parse(await (await hub.get("/routing/dispatches?policy=swing&limit=1000")).json())
+        .rows
+    await expect
+      .poll(async () => (await all()).length, { timeout: 10_000 })
+      .toBe(Math.min(1000, decided.length))
+    const turn = ({ request_id: id }: RouteDispatch): number => Number(id?.split("-")[1])
+    const rows = (await all()).toSorted((a, b) => turn(a) - turn(b))
+    const rules = rows.map(({ rule: name, policy_version: version }) => `${name} ${version}`)
+    expect([...new Set(rules)].filter((name) => !["before 1", "after 2"].includes(name))).toEqual([])
+    expect(rules).toEqual([...rules].sort().reverse())
+    const late = decided.findIndex(({ afterSave }) => afterSave)
+    expect(rules.at(-1)).toBe("after 2")
+    expect(late).toBeLessThan(decided.length)
+  })
+
+  it("that are not valid are refused with every problem, and change nothing", async () => {
+    const yaml = "name: Bad Name\nrules:\n  - order: sideways\n"
+    const checked: unknown = await (await post("policies/check", { yaml })).json()
+    expect(checked).toMatchObject({ ok: false, problems: [{ path: "name" }, { path: "rules.0.order" }] })
+    expect(await code(await post("policies", { yaml }))).toEqual([400, "POLICY_INVALID"])
+    expect(await code(await post("policies", { yaml: "a: [" }))).toEqual([400, "POLICY_INVALID"])
+    expect(
+      await code(await hub.send("PUT", "/routing/policies/gone", { policy: { name: "gone", rules: [{}] } })),
+    ).toEqual([404, "POLICY_NOT_FOUND"])
+  })
+
+  it("are tried out on a request, and on what was stored, without being saved", async () => {
+    const policy = { name: "draft", rules: [{ candidates: [{ models: ["*coder*"] }], order: "fast" }] }
+    expect((await explained({ model: "auto:draft", policy })).chosen?.model).toBe("qwen3-coder-30b-a3b")
+    const played = ReplayReply.parse(await (await post("replay", { policy })).json())
+    expect(played.with_policy).toMatchObject({ requests: 0, swaps: 0 })
+  })
+})
+
+it("says which stored ids of another application are gone, and leaves them as they are", async () => {
+  const reply = await post("resolve", {
+    ids: ["qwen3-8b", "auto:gone", "warm/qwen3-8b", "warm/none", "auto"],
+  })
+  const { rows } = ResolveReply.parse(await reply.json())
+  expect(rows.map(({ id, route }) => [id, route])).toEqual([
+    ["qwen3-8b", "gateway"],
+    ["auto:gone", "gateway_error"],
+    ["warm/qwen3-8b", "gateway"],
+    ["warm/none", "gateway_error"],
+    ["auto", "gateway"],
+  ])
+})
+
+it("scores every model, with what is best for what and what it would take", async () => {
+  const { rows } = RouteScores.parse(await (await hub.get("/routing/scores")).json())
+  expect(rows.map(({ provider_id: id, model: name, status }) => [id, name, status])).toEqual(
+    expect.arrayContaining([
+      ["warm", "qwen3-8b", "loaded"],
+      ["warm", "qwen3-coder-30b-a3b", "swap_needed"],
+      ["cold", "qwen3-8b", "swap_needed"],
+    ]),
+  )
+  expect(rows.find(({ best_for: best }) => best.includes("code"))?.model).toBe("qwen3-coder-30b-a3b")
+})
+
+describe("targets", () => {
+  const target = {
+    ...{ target_id: "cloud", display_name: "Cloud", dialect: "openai", base_url: "https://api.example.com" },
+    ...{ models: [{ id: "big", input_per_mtok: 1, output_per_mtok: 4 }], credential: "secret-of-the-cloud" },
+  }
+  it("are candidates by name, their credential is never shown, and stored sealed", async () => {
+    const made = await post("targets", target)
+    const text = await made.text()
+    expect(made.status).toBe(201)
+    expect(RouteTarget.parse(JSON.parse(text))).toMatchObject({ target_id: "cloud", has_credential: true })
+    expect(text + (await (await hub.get("/routing/targets")).text())).not.toContain("secret-of-the-cloud")
+    expect((await explained({ model: "cloud/big" })).chosen).toEqual({ provider_id: "cloud", model: "big" })
+    expect((await explained({ model: "auto" })).candidates.some(({ kind }) => kind === "target")).toBe(false)
+    const patched = await hub.send("PATCH", "/routing/targets/cloud", { enabled: false, credential: null })
+    expect(patched.status).toBe(200)
+    expect(RouteTarget.parse(await patched.json())).toMatchObject({ enabled: false, has_credential: false })
+    expect((await explained({ model: "cloud/big" })).refusal?.reason).toBe("offline")
+    expect(await code(await post("targets", { ...target, target_id: "warm" }))).toEqual([
+      409,
+      "TARGET_EXISTS",
+    ])
+    expect((await hub.get("/routing/targets/cloud", { method: "DELETE" })).status).toBe(204)
+    expect(await code(await hub.get("/routing/targets/cloud", { method: "DELETE" }))).toEqual([
+      404,
+      "TARGET_NOT_FOUND",
+    ])
+  })
+})
+
+it("keeps every decision with all its candidates, newest first, and tells other tools", async () => {
+  const heard: unknown[] = []
+  world.nc.subscribe("boo.v1.hub.dispatch", {
+    callback: (_error, message) => void heard.push(message.json()),
+  })
+  await world.nc.flush()
+  const ask = {
+    ...{
+      requestId: "req-1",
+      endpoint: "chat",
+      model: "qwen3-8b",
+      stream: true,
+      source: "people",
+      keyLabel: null,
+    },
+    ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
+    ...{ prefix: null, headers: new Map<string, string>() },
+  } satisfies GatewayAsk
+  const passage = hub.app.routing.open(ask, new AbortController().signal)
+  const attempt = await passage.next()
+  expect(attempt).toMatchObject({ kind: "attempt", host: "warm", baseUrl: "http://warm:8080" })
+  if (attempt.kind === "attempt")
+    attempt.finished({
+      status: 200,
+      firstByteMs: 12,
+      durationMs: 90,
+      usage: { promptTokens: 100, outputTokens: 20 },
+    })
+  passage.close({ outcome: "answered" })
+  const Dispatches = pageOf(RouteDispatch)
+  const stored = async () =>
+    Dispatches.parse(await (await hub.get("/routing/dispatches?request_id=req-1")).json()).rows
+  await expect.poll(async () => (await stored()).length, { timeout: 5000 }).toBe(1)
+  const [row] = await stored()
+  expect(row).toMatchObject({
+    provider_id: "warm",
+    outcome: "ok",
+    attempt: 1,
+    swap: false,
+    ttft_ms: 12,
+    source: "people",
+  })
+  expect(row?.candidates.map(({ provider_id: id, verdict }) => [id, verdict])).toEqual([
+    ["warm", "chosen"],
+    ["cold", "beaten"],
+  ])
+  await expect.poll(() => heard.length).toBe(1)
+  expect(heard).toEqual([row])
+})

@@ -1,0 +1,274 @@
+import * as z from "zod/mini"
+import { HostId, SourceLabel } from "./ids.ts"
+import { RoutePolicy } from "./route-policy.ts"
+import { PageQuery } from "./http.ts"
+import { Instant } from "./time.ts"
+
+const amount = z.nullable(z.number())
+const Name = z.string().check(z.minLength(1), z.maxLength(300))
+
+/** What a request is about to be sent for, as far as a decision looks at it. Everything but the model may be left out. */
+export const RouteAsk = z.strictObject({
+  model: Name,
+  source: z._default(z.nullable(SourceLabel), null),
+  /** Label of the gateway key. */
+  key: z._default(z.nullable(z.string().check(z.maxLength(80))), null),
+  /** `chat/completions`, `messages`, `embeddings`, ... */
+  endpoint: z._default(z.string().check(z.maxLength(80)), "chat/completions"),
+  /** Of the whole prompt; estimated where nobody counted. Null: not known. */
+  prompt_tokens: z._default(z.nullable(z.int().check(z.nonnegative())), null),
+  /** At most so many are to be generated. Null: nobody said. */
+  max_tokens: z._default(z.nullable(z.int().check(z.nonnegative())), null),
+  tools: z._default(z.boolean(), false),
+  images: z._default(z.boolean(), false),
+  /** Lower-case names. Only those a policy looks at need to be here. */
+  headers: z._default(z.record(z.string(), z.string()), {}),
+  /** Same value: same conversation, whose prefix may still be warm somewhere. */
+  session: z._default(z.nullable(z.string().check(z.maxLength(200))), null),
+  /** Lease the request acts under. */
+  lease: z._default(z.nullable(z.string().check(z.maxLength(200))), null),
+})
+export type RouteAsk = z.infer<typeof RouteAsk>
+
+/** Why a candidate was not taken. The first six say that it cannot serve, the others that another was better. */
+export const ROUTE_REFUSALS = [
+  "offline",
+  "disabled",
+  "unhealthy",
+  "leased",
+  "no_context_fit",
+  "capability",
+  "quality_floor",
+  "too_dear",
+  "tried",
+  "full",
+  "peer",
+] as const
+export const RouteRefusal = z.enum(ROUTE_REFUSALS)
+export type RouteRefusal = z.infer<typeof RouteRefusal>
+
+/** What an estimate rests on. `prior`: nothing was measured yet. */
+export const RouteBasis = z.enum(["measured", "reported", "prior"])
+export type RouteBasis = z.infer<typeof RouteBasis>
+
+/** Terms of a candidate; times in ms. Null: not estimated, because it cannot serve anyway. */
+export const RouteTerms = z.object({
+  wait_ms: amount,
+  load_ms: amount,
+  prefill_ms: amount,
+  /** Expected time to first token: the sum of the three before. */
+  ttft_ms: amount,
+  /** What others lose by the load: how soon they will want back what it pushes out. */
+  push_out_ms: amount,
+  decode_ms: amount,
+  /** In the unit of the price tables. */
+  cost: amount,
+  quality: amount,
+  /** Share of the prompt that is expected to be warm there. */
+  warm_share: amount,
+})
+export type RouteTerms = z.infer<typeof RouteTerms>
+
+export const RouteCandidate = z.object({
+  kind: z.enum(["host", "target"]),
+  provider_id: z.string(),
+  model: z.string(),
+  state: z.nullable(z.string()),
+  /** `refused`: a filter passed it over; `beaten`: it could have served, another was better. */
+  verdict: z.enum(["chosen", "beaten", "refused"]),
+  reason: z.nullable(RouteRefusal),
+  /** In words, with the figures that decided. */
+  why: z.string(),
+  terms: RouteTerms,
+  basis: z.object({ load: RouteBasis, speed: RouteBasis, cost: RouteBasis, quality: RouteBasis }),
+  /** Lower is better. Null for one that cannot serve. */
+  score: amount,
+})
+export type RouteCandidate = z.infer<typeof RouteCandidate>
+
+/** How a name was understood. */
+export const ResolvedAs = z.enum(["policy", "model", "host", "target", "nothing"])
+export type ResolvedAs = z.infer<typeof ResolvedAs>
+
+/** Reply of `POST /routing/explain`: the decision as it would be made now, without sending anything. */
+export const RouteExplanation = z.object({
+  at: Instant,
+  model: z.string(),
+  as: ResolvedAs,
+  policy: z.nullable(z.string()),
+  policy_version: z.nullable(z.int()),
+  rule: z.nullable(z.string()),
+  order: z.nullable(z.string()),
+  candidates: z.array(RouteCandidate),
+  chosen: z.nullable(z.object({ provider_id: z.string(), model: z.string() })),
+  refusal: z.nullable(z.object({ reason: z.string(), message: z.string() })),
+  /** Other things of the same name, passed over. */
+  collisions: z.array(z.string()),
+})
+export type RouteExplanation = z.infer<typeof RouteExplanation>
+
+/** Body of `POST /routing/explain`; with a policy of its own it is a dry run. */
+export const ExplainRequest = z.extend(RouteAsk, { policy: z.optional(RoutePolicy) })
+export type ExplainRequest = z.infer<typeof ExplainRequest>
+
+/** One decision of the gateway: column names of `route_dispatches`. */
+export const RouteDispatch = z.object({
+  id: z.string(),
+  ts: Instant,
+  request_id: z.nullable(z.string()),
+  asked_model: z.string(),
+  resolved_as: ResolvedAs,
+  policy: z.nullable(z.string()),
+  policy_version: z.nullable(z.int()),
+  rule: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  key_label: z.nullable(z.string()),
+  endpoint: z.string(),
+  attempt: z.int(),
+  provider_id: z.nullable(z.string()),
+  model: z.nullable(z.string()),
+  swap: z.boolean(),
+  wait_ms: amount,
+  expected_ttft_ms: amount,
+  ttft_ms: amount,
+  duration_ms: amount,
+  outcome: z.enum(["ok", "failed", "refused", "cancelled", "pending"]),
+  reason: z.nullable(z.string()),
+  cost: amount,
+  candidates: z.array(RouteCandidate),
+})
+export type RouteDispatch = z.infer<typeof RouteDispatch>
+
+export const DispatchesQuery = z.strictObject({
+  provider_id: z.optional(z.string().check(z.maxLength(60))),
+  policy: z.optional(z.string().check(z.maxLength(60))),
+  source: z.optional(SourceLabel),
+  request_id: z.optional(z.string().check(z.maxLength(200))),
+  ...PageQuery.shape,
+})
+export type DispatchesQuery = z.infer<typeof DispatchesQuery>
+
+/** Body and reply of `POST /routing/resolve`: what another application's stored model ids lead to. */
+export const ResolveRequest = z.strictObject({
+  ids: z.array(Name).check(z.minLength(1), z.maxLength(500)),
+})
+export type ResolveRequest = z.infer<typeof ResolveRequest>
+export const ResolvedId = z.object({
+  id: z.string(),
+  route: z.enum(["gateway", "gateway_error"]),
+  reason: z.optional(z.string()),
+})
+export type ResolvedId = z.infer<typeof ResolvedId>
+export const ResolveReply = z.object({ rows: z.array(ResolvedId) })
+export type ResolveReply = z.infer<typeof ResolveReply>
+
+/** A model on one host or target with what routing knows of it: rows of `GET /routing/scores`. */
+export const RouteScore = z.object({
+  kind: z.enum(["host", "target"]),
+  provider_id: z.string(),
+  model: z.string(),
+  quant: z.nullable(z.string()),
+  state: z.nullable(z.string()),
+  /** `loaded`, `swap_needed`, `offline`, `leased`, `unhealthy`. */
+  status: z.enum(["loaded", "loading", "swap_needed", "offline", "leased", "unhealthy"]),
+  inflight: z.nullable(z.int()),
+  load_ms: amount,
+  prompt_tps: amount,
+  gen_tps: amount,
+  context_length: z.nullable(z.int()),
+  /** Per million tokens, prompt and output as an ordinary request has them. */
+  cost_per_mtok: amount,
+  quality: z.record(z.string(), z.object({ score: z.number(), basis: z.enum(["measured", "prior"]) })),
+  /** Tasks for which nothing better is healthy now. */
+  best_for: z.array(z.string()),
+})
+export type RouteScore = z.infer<typeof RouteScore>
+export const RouteScores = z.object({
+  at: Instant,
+  rows: z.array(RouteScore),
+  /** Names that mean more than one thing, and what they mean first. */
+  collisions: z.array(z.object({ name: z.string(), means: z.array(z.string()) })),
+})
+export type RouteScores = z.infer<typeof RouteScores>
+
+/** Price of a frontier model per million tokens. */
+export const TargetModel = z.strictObject({
+  id: Name,
+  input_per_mtok: z.number().check(z.nonnegative()),
+  output_per_mtok: z.number().check(z.nonnegative()),
+  cached_input_per_mtok: z.optional(z.number().check(z.nonnegative())),
+  context_length: z.optional(z.nullable(z.int().check(z.positive()))),
+  capabilities: z._default(z.array(z.string()), []),
+  /** 0 to 1 by task, where one wants to say it. */
+  quality: z._default(z.record(z.string(), z.number().check(z.gte(0), z.lte(1))), {}),
+})
+export type TargetModel = z.infer<typeof TargetModel>
+
+export const TARGET_DIALECTS = ["openai", "anthropic"] as const
+
+const targetFields = {
+  display_name: z.string().check(z.minLength(1), z.maxLength(80)),
+  dialect: z.enum(TARGET_DIALECTS),
+  /** Up to and without `/v1/...`; must be http or https. */
+  base_url: z
+    .string()
+    .check(z.regex(/^https?:\/\/[^\s/@]+(\/[^\s?#@]*)?$/, "an http or https address without credentials")),
+  enabled: z.boolean(),
+  models: z.array(TargetModel).check(z.maxLength(500)),
+  max_concurrent: z.int().check(z.positive(), z.lte(10_000)),
+}
+
+/** A frontier provider as REST gives it: its credential is never shown again. */
+export const RouteTarget = z.object({
+  target_id: HostId,
+  ...targetFields,
+  has_credential: z.boolean(),
+  created_at: Instant,
+  updated_at: Instant,
+})
+export type RouteTarget = z.infer<typeof RouteTarget>
+
+/** Body of `POST /routing/targets`. */
+export const NewTarget = z.strictObject({
+  target_id: HostId,
+  ...targetFields,
+  enabled: z._default(z.boolean(), true),
+  max_concurrent: z._default(targetFields.max_concurrent, 16),
+  credential: z.optional(z.string().check(z.minLength(1), z.maxLength(1000))),
+})
+export type NewTarget = z.infer<typeof NewTarget>
+
+/** Body of `PATCH /routing/targets/:id`; null takes the credential away. */
+export const TargetPatch = z.strictObject({
+  ...z.partial(z.object(targetFields)).shape,
+  credential: z.optional(z.nullable(z.string().check(z.minLength(1), z.maxLength(1000)))),
+})
+export type TargetPatch = z.infer<typeof TargetPatch>
+
+/** Body of `POST /routing/replay`: last week's requests against this policy, before it is saved. */
+export const ReplayRequest = z.strictObject({
+  policy: RoutePolicy,
+  hours: z._default(z.int().check(z.gte(1), z.lte(31 * 24)), 168),
+})
+export type ReplayRequest = z.infer<typeof ReplayRequest>
+
+const ReplayFigures = z.object({
+  requests: z.int(),
+  refused: z.int(),
+  swaps: z.int(),
+  ttft_p50_ms: amount,
+  ttft_p95_ms: amount,
+  cost: amount,
+})
+export type ReplayFigures = z.infer<typeof ReplayFigures>
+export const ReplayReply = z.object({
+  from: Instant,
+  to: Instant,
+  /** The same simulation of the stored requests, sent where they went, and where the policy would send them. */
+  as_it_was: ReplayFigures,
+  with_policy: ReplayFigures,
+  /** Requests the figures leave out, and why. */
+  left_out: z.record(z.string(), z.int()),
+  by_model: z.array(z.object({ provider_id: z.string(), model: z.string(), requests: z.int() })),
+})
+export type ReplayReply = z.infer<typeof ReplayReply>
