@@ -7,6 +7,7 @@ import { browserWays, findBrowser } from "../local/src/browser.ts"
 import { conditions, percentile } from "./figures.ts"
 import { CHROMIUM_FLAGS } from "./screen.ts"
 import { livesExpression, usefulExpression } from "./ui-useful.ts"
+import { logStorm, stormLine } from "./ui-logs.ts"
 import { paintCpuMs, paintMs, startControlPage } from "./ui-paint.ts"
 
 // pnpm perf:ui, after a build: what the cockpit weighs, and how long a slow machine waits for the first useful paint.
@@ -50,6 +51,7 @@ const living = { ...cockpit, ready: livesExpression(hosts) }
 const nothing = { url: control.url, ready: CONTROL_READY, throttle: THROTTLE }
 let paintMet = false
 try {
+  console.log(stormLine(await logStorm(browser, stub)))
   await paintMs(browser, cockpit)
   await paintMs(browser, nothing)
   const times = {
