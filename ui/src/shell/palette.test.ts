@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { aHost, aModel } from "../test/examples.ts"
+import { PAGES } from "./pages.ts"
 import { paletteEntries } from "./palette.ts"
 
 const hosts = [
@@ -19,7 +20,8 @@ const titles = (text: string) => paletteEntries(hosts, text).map(({ title }) => 
 
 describe("the palette", () => {
   it("offers pages, hosts and each model once", () => {
-    expect(titles("")).toEqual(["Fleet", "Activity", "Storage", "sam-desktop", "rack-01", "qwen3-8b"])
+    expect(PAGES.length).toBeGreaterThan(2)
+    expect(titles("")).toEqual([...PAGES.map(({ title }) => title), "sam-desktop", "rack-01", "qwen3-8b"])
   })
 
   it.each([
