@@ -12,6 +12,10 @@ export interface KeyLimits {
 export interface KeyUse {
   readonly starts: number[]
   readonly spent: { atMs: number; tokens: number }[]
+  /** Where the last minute begins in either: taking them off one by one would move all others each time. */
+  startsFrom: number
+  spentFrom: number
+  minuteTokens: number
   /** Set aside for requests that run: a stream counts from its start. */
   reserved: number
   day: number
@@ -27,11 +31,13 @@ export type Admission =
   | { readonly ok: false; readonly limit: keyof KeyLimits; readonly retryAfterS: number }
 
 const MINUTE_MS = 60_000
+const KEPT_BEHIND = 1_000
 const DAY_MS = 86_400_000
 
 export function unusedKey(nowMs: number): KeyUse {
   return {
-    ...{ starts: [], spent: [], reserved: 0, dayTokens: 0, dayMoney: 0, monthTokens: 0, monthMoney: 0 },
+    ...{ starts: [], spent: [], startsFrom: 0, spentFrom: 0, minuteTokens: 0, reserved: 0 },
+    ...{ dayTokens: 0, dayMoney: 0, monthTokens: 0, monthMoney: 0 },
     ...{ day: dayOf(nowMs), month: monthOf(nowMs) },
   }
 }
@@ -49,8 +55,21 @@ export function monthOf(ms: number): number {
 /** Forgets what lies behind the windows. */
 function roll(use: KeyUse, nowMs: number): void {
   const since = nowMs - MINUTE_MS
-  while (use.starts[0] !== undefined && use.starts[0] <= since) use.starts.shift()
-  while (use.spent[0] !== undefined && use.spent[0].atMs <= since) use.spent.shift()
+  while ((use.starts[use.startsFrom] ?? nowMs) <= since) use.startsFrom++
+  for (;;) {
+    const oldest = use.spent[use.spentFrom]
+    if (oldest === undefined || oldest.atMs > since) break
+    use.minuteTokens -= oldest.tokens
+    use.spentFrom++
+  }
+  if (use.startsFrom > KEPT_BEHIND && use.startsFrom * 2 > use.starts.length) {
+    use.starts.splice(0, use.startsFrom)
+    use.startsFrom = 0
+  }
+  if (use.spentFrom > KEPT_BEHIND && use.spentFrom * 2 > use.spent.length) {
+    use.spent.splice(0, use.spentFrom)
+    use.spentFrom = 0
+  }
   if (use.day !== dayOf(nowMs)) Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0 })
   if (use.month !== monthOf(nowMs))
     Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
@@ -67,13 +86,13 @@ export function admit(
 ): Admission {
   roll(use, nowMs)
   const wanted = use.reserved + tokens
-  const oldestStart = use.starts[0] ?? nowMs
-  if (limits.requests_per_min !== null && use.starts.length >= limits.requests_per_min)
+  const oldestStart = use.starts[use.startsFrom] ?? nowMs
+  if (limits.requests_per_min !== null && use.starts.length - use.startsFrom >= limits.requests_per_min)
     return no("requests_per_min", oldestStart + MINUTE_MS - nowMs)
   if (limits.tokens_per_min !== null) {
-    const minute = use.spent.reduce((sum, each) => sum + each.tokens, 0)
-    const oldest = use.spent[0]?.atMs ?? nowMs - MINUTE_MS + 1000
-    if (minute + wanted > limits.tokens_per_min) return no("tokens_per_min", oldest + MINUTE_MS - nowMs)
+    const oldest = use.spent[use.spentFrom]?.atMs ?? nowMs - MINUTE_MS + 1000
+    if (use.minuteTokens + wanted > limits.tokens_per_min)
+      return no("tokens_per_min", oldest + MINUTE_MS - nowMs)
   }
   const toMidnight = (use.day + 1) * DAY_MS - nowMs
   const nextMonth = Date.UTC(1970 + Math.floor((use.month + 1) / 12), (use.month + 1) % 12) - nowMs
@@ -98,6 +117,7 @@ export function settle(
   roll(use, nowMs)
   use.reserved = Math.max(0, use.reserved - reserved)
   if (tokens > 0) use.spent.push({ atMs: nowMs, tokens })
+  use.minuteTokens += tokens
   use.dayTokens += tokens
   use.monthTokens += tokens
   use.dayMoney += money
