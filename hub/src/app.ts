@@ -7,7 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify"
 import { BooError } from "@boocontrol/shared/errors"
 import type { Frame } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
-import { createJudge, installAccess } from "./access/index.ts"
+import { createJudge, createTokens, installAccess } from "./access/index.ts"
 import type { Judge } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
@@ -201,7 +201,8 @@ export async function createApp({
   })
   hosts.onChange(({ id, row }) => row === null && logs.forget(id))
 
-  const judge = createJudge({ ...config, listenHost: config.listen.host })
+  const tokens = createTokens({ sql, clock, log })
+  const judge = createJudge({ ...config, listenHost: config.listen.host, tokens })
   const access = {
     judge: (request: IncomingMessage, shown: { token: string | null; hasGatewayKey: boolean }) =>
       verdictOn(judge(request, { path: "/v1", ...shown })),
@@ -225,6 +226,7 @@ export async function createApp({
     fleet,
     routing: routing.port,
     async start() {
+      await tokens.start()
       await hosts.load()
       await retention.start()
       await fleet.start()
@@ -250,7 +252,7 @@ export async function createApp({
       commands.stop()
       await leases.stop()
       await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
-      await Promise.all([retention.stop(), hosts.stop(), routing.stop()])
+      await Promise.all([retention.stop(), hosts.stop(), routing.stop(), tokens.stop()])
       await fleet.stop()
       await patientSql.end({ timeout: 5 })
     },

@@ -10,8 +10,11 @@ const USAGE = `boocontrol-hub [command] [--config FILE] [--env-file FILE]
   host add <id>             register a host and print how its machine joins
   host list                 every registered host
   host remove <id>          forget a host; its history stays
-  host rotate <id>          new credentials for a host
-  token create|list|revoke  tokens of people and programs
+  host rotate <id>          new credentials for a host; the old ones are refused
+  token create <label> [--role admin|read] [--days N]
+                            a token for a person or a program; role read where none is given
+  token list                every token, and when it was last used
+  token revoke <label|id>   refuse it from now on
   export                    history as files
 `
 
@@ -25,6 +28,8 @@ async function run(): Promise<number> {
     options: {
       config: { type: "string" },
       "env-file": { type: "string" },
+      role: { type: "string" },
+      days: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
   })
@@ -38,11 +43,13 @@ async function run(): Promise<number> {
     case "migrate":
       return (await import("./cli/migrate.ts")).migrateCommand(config())
     case "host": {
-      if (rest[0] === "rotate") return notAvailable("host rotate")
       const { hostCommand } = await import("./cli/host.ts")
       return (await hostCommand(rest, config)) ?? say(USAGE, BAD_USAGE)
     }
-    case "token":
+    case "token": {
+      const { tokenCommand } = await import("./cli/token.ts")
+      return (await tokenCommand(rest, values, config)) ?? say(USAGE, BAD_USAGE)
+    }
     case "export":
       return notAvailable(command)
     default:

@@ -42,6 +42,16 @@ export const ERRORS = {
     retryable: false,
     message: "A token is needed: send 'Authorization: Bearer <token>'",
   },
+  TOKEN_REFUSED: {
+    status: 401,
+    retryable: false,
+    message: "This token {problem}: make one with 'boocontrol-hub token create'",
+  },
+  READ_ONLY_TOKEN: {
+    status: 403,
+    retryable: false,
+    message: "The token {label} may only read, so {method} {path} was not done: use one of role admin",
+  },
   JSON_REQUIRED: {
     status: 415,
     retryable: false,

@@ -1,8 +1,13 @@
+import { randomUUID } from "node:crypto"
 import { request } from "node:http"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { newWorld, runHub } from "../../test/running-hub.ts"
 import type { RunningHub, World } from "../../test/running-hub.ts"
 import { openReader } from "../../test/reader.ts"
+import { silentLog } from "../platform/log.ts"
+import { connectPostgres } from "../platform/postgres.ts"
+import { tokensStore } from "./store.ts"
+import { newToken } from "./tokens.ts"
 
 const TOKEN = "0123456789abcdef-token"
 
@@ -110,5 +115,61 @@ describe("a hub with a token", () => {
     expect(reader.frames[0]).toMatchObject({ kind: "snapshot" })
     reader.close()
     await expect(openReader(url, ["boo.v1", "boo.token.d3Jvbmc"])).rejects.toThrow("did not open")
+  })
+})
+
+describe("tokens that were made here", () => {
+  const sql = () => connectPostgres(world.database.url, { log: silentLog, max: 1 })
+  const make = async (label: string, role: "admin" | "read", expiresAtMs: number | null = null) => {
+    const { token, hash } = newToken()
+    const db = sql()
+    await tokensStore(db).insert({ id: randomUUID(), label, role, hash, expiresAtMs })
+    await db.end()
+    return { authorization: `Bearer ${token}` }
+  }
+  const status = async (headers: Record<string, string>, sent: Sent = {}, path = "/api/control/fleet") =>
+    (await raw(closed.url + path, { ...sent, headers: { ...headers, ...sent.headers } })).status
+  const writing = { method: "POST", headers: { "content-type": "application/json" } }
+  const host = (id: string) => ({ ...writing, body: JSON.stringify({ provider_id: id }) })
+
+  it("let a program read, and refuse what it may not write", async () => {
+    const headers = await make("reader", "read")
+    await expect.poll(() => status(headers), { timeout: 5_000 }).toBe(200)
+    expect(await status(headers, { headers: UPGRADE }, "/api/control/ws")).toBe(101)
+    expect(await status(headers, host("mine"), "/api/control/hosts")).toBe(403)
+    expect(await status(headers, { ...writing, body: '{"model":"m"}' }, "/v1/chat/completions")).toBe(403)
+    expect(await status(headers, {}, "/v1/models")).toBe(200)
+  })
+
+  it("let an administrator write, say when they were used, and are refused once revoked", async () => {
+    const headers = await make("boss", "admin")
+    await expect.poll(() => status(headers), { timeout: 5_000 }).toBe(200)
+    expect(await status(headers, host("theirs"), "/api/control/hosts")).toBe(201)
+    const other = await runHub(world, { env: { BOO_ADMIN_TOKEN: TOKEN } })
+    await fetch(`${other.url}/api/control/fleet`, { headers })
+    await other.stop()
+    const db = sql()
+    const stored = (await tokensStore(db).all()).find(({ label }) => label === "boss")
+    expect(stored?.last_used_at_ms).toBeGreaterThan(0)
+    await tokensStore(db).revoke("boss")
+    await db.end()
+    await expect.poll(() => status(headers), { timeout: 5_000 }).toBe(401)
+    const refused = await fetch(`${open.url}/api/control/fleet`, { headers })
+    expect([refused.status, await refused.json()]).toEqual([
+      401,
+      expect.objectContaining({
+        code: "TOKEN_REFUSED",
+        error: expect.stringContaining("(boss) was revoked"),
+      }),
+    ])
+  })
+
+  it("end when they were said to", async () => {
+    const headers = await make("late", "admin", 1_000)
+    await expect
+      .poll(async () => (await fetch(`${closed.url}/api/control/fleet`, { headers })).text(), {
+        timeout: 5_000,
+      })
+      .toContain("(late) has expired")
   })
 })

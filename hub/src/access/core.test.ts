@@ -157,6 +157,31 @@ describe("who somebody is", () => {
     expect(shown(judge({ ...ASKING, ...asking }, rules))).toBe(verdict)
   })
 
+  const may = (role: "admin" | "read") => ({ named: { ok: true, label: "ann", role } as const })
+  const json = { method: "POST", contentType: "application/json" }
+  const named: Case[] = [
+    ["a named token that reads", "token", may("read"), WITH_TOKEN],
+    ["a named token for reading that writes", "READ_ONLY_TOKEN", { ...may("read"), ...json }, WITH_TOKEN],
+    ["the same on a hub that is open to this machine", "READ_ONLY_TOKEN", { ...may("read"), ...json }],
+    ["the same that deletes", "READ_ONLY_TOKEN", { ...may("read"), method: "DELETE" }],
+    ["the same that would load a model", "READ_ONLY_TOKEN", { ...may("read"), ...json, path: "/v1" }],
+    [
+      "the same with a long question",
+      "token",
+      { ...may("read"), ...json, path: "/api/control/routing/explain" },
+    ],
+    ["a named token of an administrator that writes", "token", { ...may("admin"), ...json }, WITH_PROXY],
+    ["a token that is none any more", "TOKEN_REFUSED", { named: { ok: false, problem: "was revoked" } }],
+    [
+      "a good token from a page of elsewhere",
+      "ORIGIN_REFUSED",
+      { ...may("admin"), origin: "http://evil.example" },
+    ],
+  ]
+  it.each(named)("%s: %s", (_what, verdict, asking, rules = OPEN) => {
+    expect(shown(judge({ ...ASKING, ...asking }, rules))).toBe(verdict)
+  })
+
   it("comes with the groups that the proxy names", () => {
     const verdict = judge(
       { ...ASKING, ...BEHIND_PROXY, remoteUser: "ann", remoteGroups: "ops, dev," },

@@ -1,4 +1,12 @@
+import * as z from "zod/mini"
 import type { ErrorCode, ErrorDetails } from "@boocontrol/shared/errors"
+
+/** `read` looks at everything and changes nothing. */
+export const Role = z.enum(["admin", "read"])
+export type Role = z.infer<typeof Role>
+
+/** A token that was made here, and what is wrong with it where something is. */
+export type NamedToken = { ok: true; label: string; role: Role } | { ok: false; problem: string }
 
 /** What is known of a request before anything of it is believed. */
 export interface Asking {
@@ -13,6 +21,8 @@ export interface Asking {
   /** From `Authorization: Bearer` or from the protocols of a WebSocket. */
   readonly tokenGiven: boolean
   readonly tokenIsRight: boolean
+  /** It looks like a token of a person or a program. */
+  readonly named?: NamedToken | null
   /** A gateway key that is valid was given: who has one needs no token, and may use the gateway only. */
   readonly hasGatewayKey?: boolean
   readonly remoteUser: string | null
@@ -35,12 +45,16 @@ export type Actor =
   | { kind: "local" }
   | { kind: "administrator" }
   | { kind: "person"; name: string; groups: readonly string[] }
+  /** Whoever has the token of this label. */
+  | { kind: "token"; name: string; role: Role }
   /** Nobody in particular: allowed where nothing is told and nothing can be changed. */
   | { kind: "anyone" }
 
 export type Verdict = { ok: true; actor: Actor } | { ok: false; code: ErrorCode; details: ErrorDetails }
 
 const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"])
+/** Ask by POST, since what they ask about is long, and change nothing. */
+const READS_BY_POST = new Set(["/api/control/routing/explain", "/api/control/routing/resolve"])
 const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "::1"])
 
 /**
@@ -68,6 +82,7 @@ export function judge(asking: Asking, rules: AccessRules): Verdict {
 
 function whoActs(asking: Asking, rules: AccessRules): Verdict {
   if (asking.hasGatewayKey === true) return yes({ kind: "anyone" })
+  if (asking.named) return namedActs(asking.named, asking)
   if (asking.tokenGiven && rules.hasToken) {
     return asking.tokenIsRight ? yes({ kind: "administrator" }) : no("UNAUTHORIZED", {})
   }
@@ -77,6 +92,15 @@ function whoActs(asking: Asking, rules: AccessRules): Verdict {
   }
   if (!rules.hasToken && !rules.hasProxies) return yes({ kind: "local" })
   return isOpen(asking) ? yes({ kind: "anyone" }) : no("UNAUTHORIZED", {})
+}
+
+function namedActs(named: NamedToken, { method, path }: Asking): Verdict {
+  if (!named.ok) return no("TOKEN_REFUSED", { problem: named.problem })
+  const { label, role } = named
+  if (role === "read" && WRITES.has(method) && !READS_BY_POST.has(path)) {
+    return no("READ_ONLY_TOKEN", { label, method, path })
+  }
+  return yes({ kind: "token", name: label, role })
 }
 
 /** The cockpit's files and the API's description hold nothing of the fleet, and must load to ask for the token. */

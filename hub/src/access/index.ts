@@ -8,8 +8,10 @@ import { tokenOfProtocols } from "../platform/socket-token.ts"
 import { judge } from "./core.ts"
 import type { Actor, Asking, Verdict } from "./core.ts"
 import { setSecurityHeaders } from "./headers.ts"
+import type { Tokens } from "./tokens.ts"
 
 export type { Actor } from "./core.ts"
+export { createTokens } from "./tokens.ts"
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -22,6 +24,7 @@ export interface AccessOptions {
   listenHost: string
   adminToken: string | null
   trustedProxies: readonly string[]
+  tokens: Pick<Tokens, "look">
 }
 
 export interface Shown {
@@ -52,6 +55,7 @@ export function createJudge(options: AccessOptions): Judge {
       origin: headers.origin ?? null,
       contentType: headers["content-type"] ?? null,
       hasBody: (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined,
+      named: options.tokens.look(token),
       tokenGiven: token !== null,
       tokenIsRight: token !== null && tokenDigest !== null && timingSafeEqual(digestOf(token), tokenDigest),
       remoteUser: oneOf(headers["remote-user"]),

@@ -1,10 +1,21 @@
 import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { connect as connectTo, createServer } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { connect, credsAuthenticator } from "@nats-io/transport-node"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
+import { decode } from "@nats-io/jwt"
+import type { Account } from "@nats-io/jwt"
+import { natsAuth } from "../../../deploy/local/src/services/nats-auth.ts"
 import { natsForTest } from "../../../deploy/test/services/nats.ts"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { newWorld } from "../../test/running-hub.ts"
@@ -46,9 +57,13 @@ function hub(args: string[], env: Record<string, string> = envOf()): Promise<End
 
 describe("the command line", () => {
   it.each([
-    ["token create", 3, "token is not available yet"],
     ["export", 3, "export is not available yet"],
-    ["host rotate a", 3, "host rotate is not available yet"],
+    ["token create", 2, "nothing is no label"],
+    ["token create ann --role root", 2, "--role root is not admin or read"],
+    ["token create ann --days never", 2, "--days never is no number of days"],
+    ["token destroy ann", 2, "token create <label>"],
+    ["token revoke nobody", 1, "No token nobody is in force"],
+    ["host rotate nowhere", 1, "No host nowhere"],
     ["host", 2, "host add <id>"],
     ["host add Not_A_Slug", 2, "Not_A_Slug is no host id"],
     ["frobnicate", 2, "No such command: frobnicate"],
@@ -76,6 +91,10 @@ describe("the command line", () => {
     expect(await hub(["host", "remove", "box"], env)).toMatchObject({ code: 1, err: "No host box.\n" })
   })
 })
+
+function revocationsOf(folder: string): Record<string, number> {
+  return decode<Account>(readFileSync(join(folder, "account.jwt"), "utf8").trim()).nats.revocations ?? {}
+}
 
 describe("credentials of a host", () => {
   it("let it speak for itself alone, on a NATS that asks who one is", async () => {
@@ -116,10 +135,51 @@ describe("credentials of a host", () => {
     await watch
   })
 
+  it("are replaced by `host rotate`: the old ones are refused at once and after a restart, the new ones work", async () => {
+    const nats = await natsForTest({ auth: true })
+    const dataDir = mkdtempSync(join(inject("testFolder"), "rotate-"))
+    symlinkSync(nats.folder, join(dataDir, "nats"))
+    const env = envOf({ BOO_DATA_DIR: dataDir, NATS_URL: nats.url })
+    expect((await hub(["host", "add", "turned"], env)).code).toBe(0)
+    const file = join(nats.folder, "hosts", "turned.creds")
+    const enter = (creds: Uint8Array) =>
+      connect({ servers: nats.url, authenticator: credsAuthenticator(creds), reconnect: false })
+    const old = readFileSync(file)
+    const before = await enter(old)
+
+    const rotated = await hub(["host", "rotate", "turned"], env)
+    expect(rotated).toMatchObject({ code: 0, err: "", out: expect.stringContaining("refused from now on") })
+    expect(String(await before.closed())).toMatch(/revoked|authorization/i)
+    await expect(enter(old)).rejects.toThrow(/authorization/i)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    await (await enter(readFileSync(file))).close()
+
+    // As the launcher does at each start: it reads the folder anew.
+    const { accounts } = await natsAuth(nats.folder)
+    expect(Object.values(accounts)).toContain(readFileSync(join(nats.folder, "account.jwt"), "utf8").trim())
+    expect(Object.keys(revocationsOf(nats.folder))).toHaveLength(1)
+  })
+
   it("are not made where NATS is not ours", async () => {
     const dataDir = mkdtempSync(join(inject("testFolder"), "creds-"))
     expect(await hostCredentials(dataDir).of(HostId.parse("box"))).toBeNull()
     expect(existsSync(join(dataDir, "nats"))).toBe(false)
+  })
+})
+
+describe("tokens", () => {
+  it("are made, listed without their text, and refused once they are revoked", async () => {
+    const env = envOf()
+    const made = await hub(["token", "create", "ann", "--role", "admin", "--days", "30"], env)
+    expect(made).toMatchObject({ code: 0, err: expect.stringContaining("Token ann (admin) is good until 2") })
+    expect(made.out).toMatch(/^boo_[\w-]{43}\n$/)
+    expect(await hub(["token", "create", "ann"], env)).toMatchObject({ code: 1, out: "" })
+    const listed = (await hub(["token", "list"], env)).out
+    expect(listed).toMatch(/^ann\tadmin\tuntil \S+\tnever used\t[\w-]+\n$/)
+    expect(listed).not.toContain(made.out.trim())
+    expect((await hub(["token", "revoke", "ann"], env)).out).toBe("Token ann is revoked.\n")
+    expect((await hub(["token", "list"], env)).out).toContain("ann\tadmin\trevoked 2")
+    expect((await hub(["token", "create", "ann"], env)).code).toBe(0)
   })
 })
 

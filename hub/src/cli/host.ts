@@ -1,11 +1,10 @@
 import { HostId } from "@boocontrol/shared/ids"
 import type { Config } from "../config.ts"
 import { enrolmentOf, hostCredentials } from "../hosts/credentials.ts"
+import { refuseUser } from "../hosts/refuse-user.ts"
 import { hostsStore } from "../hosts/store.ts"
 import type { HostsStore } from "../hosts/store.ts"
-import { createLog } from "../platform/log.ts"
-import { migrate } from "../platform/migrate.ts"
-import { connectPostgres } from "../platform/postgres.ts"
+import { withDatabase } from "./database.ts"
 
 interface Command {
   store: HostsStore
@@ -13,34 +12,28 @@ interface Command {
   id: HostId
 }
 
-/** `host add|list|remove`: null where the arguments make no sense. */
+/** `host add|list|remove|rotate`: null where the arguments make no sense. */
 export async function hostCommand(
   [verb, given]: readonly string[],
   readConfig: () => Config,
 ): Promise<number | null> {
   if (verb === "list" && given === undefined) return withStore(readConfig(), list)
-  if (verb !== "add" && verb !== "remove") return null
+  const act = verb === undefined ? undefined : ACTS[verb]
+  if (!act) return null
   const id = HostId.safeParse(given)
   if (!id.success) {
     return fail(`${given ?? "nothing"} is no host id: 1 to 40 characters of a-z, 0-9 and -\n`, 2)
   }
-  return withStore(readConfig(), (store, config) =>
-    (verb === "add" ? add : remove)({ store, config, id: id.data }),
-  )
+  return withStore(readConfig(), (store, config) => act({ store, config, id: id.data }))
 }
 
-async function withStore(
+const ACTS: Readonly<Record<string, (command: Command) => Promise<number>>> = { add, remove, rotate }
+
+function withStore(
   config: Config,
   act: (store: HostsStore, config: Config) => Promise<number>,
 ): Promise<number> {
-  const log = createLog({ ...config.log, level: "warn" })
-  const sql = connectPostgres(config.databaseUrl, { log, max: 2 })
-  try {
-    await migrate(sql, { log })
-    return await act(hostsStore(sql), config)
-  } finally {
-    await sql.end({ timeout: 5 })
-  }
+  return withDatabase(config, (sql) => act(hostsStore(sql), config))
 }
 
 async function add({ store, config, id }: Command): Promise<number> {
@@ -57,6 +50,28 @@ async function remove({ store, id }: Command): Promise<number> {
   if (!(await store.remove(id))) return fail(`No host ${id}.\n`, 1)
   process.stdout.write(`Host ${id} is removed; its history stays.\n`)
   return 0
+}
+
+/** The new ones are in place before the old are refused: a sidecar that reads them there comes back by itself. */
+async function rotate({ store, config, id }: Command): Promise<number> {
+  if (!(await store.find(id))) return fail(`No host ${id}.\n`, 1)
+  const renewed = await hostCredentials(config.dataDir).renew(id)
+  if (renewed === null) {
+    return fail(
+      `The NATS at ${config.nats.url.replaceAll(/\/\/[^@/]*@/g, "//")} is not one that this data folder (${config.dataDir}) gives access to: ` +
+        "make new credentials there, or run this on the machine of the hub with its BOO_DATA_DIR.\n",
+      1,
+    )
+  }
+  const { path, replaced } = renewed
+  process.stdout.write(
+    `New credentials of ${id}: ${path}\nPut them in place of the old ones on its machine.\n`,
+  )
+  if (replaced === null) return 0
+  const refused = await refuseUser(replaced, { dataDir: config.dataDir, natsUrl: config.nats.url })
+  if (refused.ok) process.stdout.write("The old ones are refused from now on, open connections too.\n")
+  else process.stderr.write(`The old ones are good until NATS is started again: ${refused.problem}\n`)
+  return refused.ok ? 0 : 1
 }
 
 async function list(store: HostsStore): Promise<number> {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from "@nats-io/jwt"
-import type { User } from "@nats-io/jwt"
+import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from "@nats-io/jwt"
+import type { Account, User } from "@nats-io/jwt"
 import { createAccount, createOperator, createUser, fromSeed } from "@nats-io/nkeys"
 import type { KeyPair } from "@nats-io/nkeys"
 import { writeSecret } from "../data-folder.ts"
@@ -42,15 +42,18 @@ export async function natsAuth(folder: string): Promise<NatsAuth> {
     writeSecret(path, fmtCreds(await encodeUser(name, key, signer, claims), key))
     return path
   }
+  // Kept over starts: who was refused once stays refused. The hub adds to it when a host gets new credentials.
+  const accountFile = join(folder, "account.jwt")
+  const claims = { ...accountClaims(signer), revocations: revokedIn(accountFile) }
+  const accountJwt = await encodeAccount("BOO", account, claims, { signer: operator })
+  writeSecret(accountFile, `${accountJwt}\n`)
   const operatorClaims = { system_account: system.getPublicKey() }
   return {
     operatorJwt: await encodeOperator("boocontrol", operator, operatorClaims),
     systemAccount: system.getPublicKey(),
     accounts: {
-      [system.getPublicKey()]: await encodeAccount("SYS", system, {}, { signer: operator }),
-      [account.getPublicKey()]: await encodeAccount("BOO", account, accountClaims(signer), {
-        signer: operator,
-      }),
+      [system.getPublicKey()]: await encodeAccount("SYS", system, SYSTEM_CLAIMS, { signer: operator }),
+      [account.getPublicKey()]: accountJwt,
     },
     hubCreds: await mint(join(folder, "hub.creds"), "hub", hubPermissions()),
     toolCreds: await mint(join(folder, "tool.creds"), "tool", toolPermissions()),
@@ -62,6 +65,14 @@ export async function natsAuth(folder: string): Promise<NatsAuth> {
 function keptKey(path: string, make: () => KeyPair): KeyPair {
   if (!existsSync(path)) writeSecret(path, `${text.decode(make().getSeed())}\n`)
   return fromSeed(bytes.encode(readFileSync(path, "utf8").trim()))
+}
+
+/** The hub tells the running server through it whom to refuse. Without limits nobody may connect at all. */
+const SYSTEM_CLAIMS = { limits: { subs: -1, data: -1, payload: -1, conn: -1, wildcards: true } }
+
+function revokedIn(accountFile: string): Record<string, number> {
+  if (!existsSync(accountFile)) return {}
+  return decode<Account>(readFileSync(accountFile, "utf8").trim()).nats.revocations ?? {}
 }
 
 function accountClaims(signer: KeyPair): Parameters<typeof encodeAccount>[2] & object {
