@@ -12,6 +12,7 @@ const DIST = join(HERE, "dist")
 const ENTRIES: Record<string, string> = {
   sidecar: join(SOURCE, "main.ts"),
   doctor: join(SOURCE, "doctor/index.ts"),
+  enroll: join(SOURCE, "enroll/index.ts"),
   facts: join(SOURCE, "telemetry/facts/main.ts"),
   "settings-file": join(SOURCE, "settings-file.ts"),
 }

@@ -68,6 +68,11 @@ export const ERRORS = {
     message: "No host {host}. Known hosts: {known}",
   },
   HOST_EXISTS: { status: 409, retryable: false, message: "Host {host} is registered already" },
+  ENROLMENT_REFUSED: {
+    status: 403,
+    retryable: false,
+    message: "This enrolment token {problem}: get a new one with 'boocontrol-hub host add <id>'",
+  },
   HOST_OFFLINE: {
     status: 409,
     retryable: true,

@@ -126,3 +126,29 @@ export const Provider = z.object({
   enabled: z.boolean(),
 })
 export type Provider = z.infer<typeof Provider>
+
+/** How a machine becomes this host. */
+export const Enrolment = z.object({
+  /** One line to type on the host's machine: it fetches the credentials, once, and then runs the sidecar. */
+  command: z.string(),
+  /** Until when the token in it is good. */
+  expires_at: Instant,
+  /** The same without the hub's help, for who copies the credentials by hand. */
+  run_command: z.string(),
+  /** Where this hub keeps the host's credentials. Null: NATS has none, or none of ours. */
+  creds_file: z.nullable(z.string()),
+  nats_url: z.string(),
+})
+export type Enrolment = z.infer<typeof Enrolment>
+
+/** Reply of `POST /hosts`. */
+export const RegisteredHost = z.extend(HostRow, { enrolment: Enrolment })
+export type RegisteredHost = z.infer<typeof RegisteredHost>
+
+/** Body of `POST /enroll`, sent by a sidecar that has nothing but the token. */
+export const EnrolRequest = z.strictObject({ token: z.string().check(z.minLength(1), z.maxLength(200)) })
+export type EnrolRequest = z.infer<typeof EnrolRequest>
+
+/** What a sidecar needs to be that host. `creds` is the content of its credentials file; null: NATS asks for none of ours. */
+export const Enrolled = z.object({ provider_id: HostId, nats_url: z.string(), creds: z.nullable(z.string()) })
+export type Enrolled = z.infer<typeof Enrolled>

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { homedir, hostname } from "node:os"
 import { join } from "node:path"
 import { parseEnv } from "node:util"
@@ -7,8 +7,12 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { isSettingName, SETTING_NAMES, SETTINGS, shownValue } from "./settings.ts"
 import type { SettingName } from "./settings.ts"
 
+/** In the data folder: what the hub has said at the enrolment, as `NAME=value` lines. */
+export const ENROLLED_FILE = "sidecar.env"
+
 export interface Config {
   readonly hostId: HostId
+  readonly dataDir: string
   readonly nats: { readonly servers: readonly string[]; readonly credsFile: string | null }
   readonly engine: {
     readonly url: string
@@ -51,24 +55,58 @@ export function childEnvironment(changes: Readonly<Record<string, string>> = {})
   return { ...process.env, ...changes }
 }
 
-/** Reads settings: the environment wins over `--env-file`, and that over the YAML file. Throws `ConfigError`. */
+/**
+ * Reads settings: the environment wins over `--env-file`, that over the YAML file, and that over what an enrolment has
+ * left in the data folder. Throws `ConfigError`.
+ */
 export async function readConfig(
   files: ConfigFiles = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Config> {
+  const { given, problems } = await readGiven(files, env)
+  const hostId = hostIdOf(given.get("BOO_HOST_ID"), problems)
+  if (problems.length > 0 || hostId === null) throw new ConfigError(problems)
+  return configOf(given, hostId, env)
+}
+
+/** The settings that are given for this run, and where its data folder is. Throws `ConfigError`. */
+export async function readForEnrolment(
+  files: ConfigFiles,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<{ settings: ReadonlyMap<SettingName, string>; dataDir: string }> {
+  const { given, problems } = await readGiven(files, env, { enrolled: false })
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { settings: given, dataDir: given.get("BOO_DATA_DIR") ?? dataFolder(env) }
+}
+
+interface Given {
+  given: Map<SettingName, string>
+  problems: string[]
+}
+
+async function readGiven(
+  files: ConfigFiles,
+  env: NodeJS.ProcessEnv,
+  { enrolled = true }: { enrolled?: boolean } = {},
+): Promise<Given> {
   const problems: string[] = []
   const given = new Map<SettingName, string>()
   if (files.config !== undefined) await takeYaml(files.config, given, problems)
   if (files.envFile !== undefined) take(readEnvFile(files.envFile, problems), given)
   take(env, given)
+  const kept = join(given.get("BOO_DATA_DIR") ?? dataFolder(env), ENROLLED_FILE)
+  // Who says where NATS is means another one, perhaps: these credentials are not for it.
+  if (enrolled && !given.has("NATS_URL") && existsSync(kept)) {
+    const saved = new Map<SettingName, string>()
+    take(readEnvFile(kept, problems), saved)
+    for (const [name, value] of saved) if (!given.has(name)) given.set(name, value)
+  }
   for (const [name, value] of given) {
     const { schema, allowed } = SETTINGS[name]
     if (schema.safeParse(value).success) continue
     problems.push(`${name}=${shownValue(name, value)} is not valid: it must be ${allowed}`)
   }
-  const hostId = hostIdOf(given.get("BOO_HOST_ID"), problems)
-  if (problems.length > 0 || hostId === null) throw new ConfigError(problems)
-  return configOf(given, hostId, env)
+  return { given, problems }
 }
 
 function configOf(given: ReadonlyMap<SettingName, string>, hostId: HostId, env: NodeJS.ProcessEnv): Config {
@@ -76,8 +114,10 @@ function configOf(given: ReadonlyMap<SettingName, string>, hostId: HostId, env: 
   const withDefault = (
     name: "NATS_URL" | "LLAMA_SWAP_URL" | "NVIDIA_SMI" | "LLAMA_BENCH" | "BOO_SPOOL_MAX_MB",
   ) => given.get(name) ?? SETTINGS[name].fallback
+  const dataDir = given.get("BOO_DATA_DIR") ?? dataFolder(env)
   return Object.freeze({
     hostId,
+    dataDir,
     nats: {
       servers: withDefault("NATS_URL")
         .split(",")
@@ -99,7 +139,7 @@ function configOf(given: ReadonlyMap<SettingName, string>, hostId: HostId, env: 
     nvidiaSmi: withDefault("NVIDIA_SMI"),
     llamaBench: withDefault("LLAMA_BENCH"),
     spool: {
-      folder: given.get("BOO_SPOOL_DIR") ?? join(dataFolder(env), "spool", hostId),
+      folder: given.get("BOO_SPOOL_DIR") ?? join(dataDir, "spool", hostId),
       maxBytes: Number(withDefault("BOO_SPOOL_MAX_MB")) * 1024 * 1024,
     },
     simulated: ["1", "true", "yes"].includes(given.get("BOO_SIMULATED") ?? "0"),
@@ -132,7 +172,7 @@ function readEnvFile(path: string, problems: string[]): Readonly<Record<string, 
   try {
     return parseEnv(readFileSync(path, "utf8"))
   } catch (error) {
-    problems.push(`--env-file ${path} cannot be read: ${String(error)}`)
+    problems.push(`${path} cannot be read: ${String(error)}`)
     return {}
   }
 }

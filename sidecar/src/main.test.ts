@@ -200,7 +200,8 @@ describe("the command line", () => {
   it.each([
     [["frobnicate"], 2],
     [["--no-such-flag"], 2],
-    [["enroll"], 3],
+    [["enroll"], 2],
+    [["enroll", "--hub", "nowhere", "--token", "x"], 2],
     [["install"], 3],
     [["uninstall"], 3],
     [["status"], 1],

@@ -2,7 +2,7 @@
 import "./platform/footprint.ts"
 import { parseArgs } from "node:util"
 import { createSidecar } from "./app.ts"
-import { childEnvironment, ConfigError, readConfig } from "./config.ts"
+import { childEnvironment, ConfigError, readConfig, readForEnrolment } from "./config.ts"
 import type { Config } from "./config.ts"
 import { systemClock } from "./platform/clock.ts"
 import { reasonOf, stderrLog } from "./platform/log.ts"
@@ -14,7 +14,8 @@ const USAGE = `boocontrol-sidecar ${VERSION}
   run        watch this host's llama-swap and GPUs, and tell the hub (default)
   status     what the running sidecar sees, from its spool folder
   doctor     what can and cannot be reached from here, and what to do about it
-  enroll, install, uninstall
+  enroll     become a host: --hub URL --token T, as the hub's enrolment command says
+  install, uninstall
 
   --config FILE     settings from a YAML file
   --env-file FILE   settings from a file of NAME=value lines; the environment wins over both
@@ -29,6 +30,8 @@ async function main(): Promise<number> {
     options: {
       config: { type: "string" },
       "env-file": { type: "string" },
+      hub: { type: "string" },
+      token: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       version: { type: "boolean", default: false },
@@ -39,11 +42,13 @@ async function main(): Promise<number> {
     process.stdout.write(values.help ? USAGE : `${VERSION}\n`)
     return EXIT.ok
   }
-  if (verb === "enroll" || verb === "install" || verb === "uninstall") {
+  const files = { config: values.config, envFile: values["env-file"] }
+  if (verb === "enroll") return becomeHost(values, await readForEnrolment(files))
+  if (verb === "install" || verb === "uninstall") {
     process.stderr.write(`${verb} is not available yet: docs/sidecar.md says how to do it by hand\n`)
     return EXIT.notAvailable
   }
-  const config = await readConfig({ config: values.config, envFile: values["env-file"] })
+  const config = await readConfig(files)
   if (verb === "run") return run(config)
   if (verb === "status" || verb === "doctor") {
     // Not part of the resident program.
@@ -56,6 +61,33 @@ async function main(): Promise<number> {
   }
   process.stderr.write(`there is no command ${verb}\n\n${USAGE}`)
   return EXIT.badSettings
+}
+
+async function becomeHost(
+  { hub, token }: { hub?: string | undefined; token?: string | undefined },
+  given: Awaited<ReturnType<typeof readForEnrolment>>,
+): Promise<number> {
+  if (!hub || !token || !URL.canParse(hub)) {
+    process.stderr.write(
+      "enroll needs --hub URL and --token T: `boocontrol-hub host add <id>` and the cockpit print the whole line\n",
+    )
+    return EXIT.badSettings
+  }
+  const { enroll, EnrolError } = await import("./enroll/index.ts")
+  try {
+    await enroll({
+      hub,
+      token,
+      ...given,
+      clock: systemClock(),
+      write: (line) => void process.stdout.write(`${line}\n`),
+    })
+    return EXIT.ok
+  } catch (error) {
+    if (!(error instanceof EnrolError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return EXIT.failed
+  }
 }
 
 async function run(config: Config): Promise<never> {

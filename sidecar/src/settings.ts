@@ -116,6 +116,12 @@ export const SETTINGS = {
     fallback: "llama-bench",
     about: "The llama-bench to run when asked for a raw benchmark.",
   },
+  BOO_DATA_DIR: {
+    schema: text,
+    allowed: "the path of a folder this process may read",
+    fallback: "~/.local/share/boocontrol, as root /var/lib/boocontrol, on Windows %LOCALAPPDATA%\\boocontrol",
+    about: "Where `enroll` keeps settings and credentials, and where the spool is.",
+  },
   BOO_SPOOL_DIR: {
     schema: text,
     allowed: "the path of a folder this process may write",

@@ -151,6 +151,12 @@ describe("who somebody is", () => {
     ["somebody who asks for metrics", "UNAUTHORIZED", { path: "/metrics" }, WITH_TOKEN],
     ["a client of the gateway", "UNAUTHORIZED", { path: "/v1/models" }, WITH_TOKEN],
     ["a socket", "UNAUTHORIZED", { path: "/api/control/ws" }, WITH_TOKEN],
+    [
+      "a machine that is to be enrolled",
+      "anyone",
+      { method: "POST", path: "/api/control/enroll", contentType: "application/json" },
+      WITH_TOKEN,
+    ],
     ["a writer of nothing", "UNAUTHORIZED", { method: "POST", path: "/*" }, WITH_TOKEN],
   ]
   it.each(cases)("%s: %s", (_what, verdict, asking, rules = OPEN) => {

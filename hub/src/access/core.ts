@@ -103,8 +103,12 @@ function namedActs(named: NamedToken, { method, path }: Asking): Verdict {
   return yes({ kind: "token", name: label, role })
 }
 
+/** A machine that is to be enrolled has its one-time token and nothing else. */
+const ENROLS = "/api/control/enroll"
+
 /** The cockpit's files and the API's description hold nothing of the fleet, and must load to ask for the token. */
 function isOpen({ method, path }: Asking): boolean {
+  if (method === "POST" && path === ENROLS) return true
   if (method !== "GET" && method !== "HEAD") return false
   if (path === "/api/health" || isUnder(path, "/api/docs")) return true
   return !(isApi(path) || isUnder(path, "/metrics") || isUnder(path, "/v1"))

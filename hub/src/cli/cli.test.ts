@@ -12,19 +12,20 @@ import { connect as connectTo, createServer } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { connect, credsAuthenticator } from "@nats-io/transport-node"
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest"
 import { decode } from "@nats-io/jwt"
 import type { Account } from "@nats-io/jwt"
 import { natsAuth } from "../../../deploy/local/src/services/nats-auth.ts"
 import { natsForTest } from "../../../deploy/test/services/nats.ts"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
-import { newWorld } from "../../test/running-hub.ts"
+import { newWorld, runHub } from "../../test/running-hub.ts"
 import type { World } from "../../test/running-hub.ts"
 import { hostCredentials } from "../hosts/credentials.ts"
 import { HostId, InstanceId } from "@boocontrol/shared/ids"
 import { inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
 
 const MAIN = join(import.meta.dirname, "../main.ts")
+const SIDECAR = join(import.meta.dirname, "../../../sidecar/src/main.ts")
 
 let world: World
 beforeAll(async () => void (world = await newWorld("cli")))
@@ -47,9 +48,11 @@ interface Ended {
   err: string
 }
 
-function hub(args: string[], env: Record<string, string> = envOf()): Promise<Ended> {
+const hub = (args: string[], env: Record<string, string> = envOf()) => node([MAIN, ...args], env)
+
+function node(args: string[], env: Record<string, string>): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { env }, (error, out, err) => {
+    execFile(process.execPath, args, { env }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err })
     })
   })
@@ -159,6 +162,36 @@ describe("credentials of a host", () => {
     expect(Object.values(accounts)).toContain(readFileSync(join(nats.folder, "account.jwt"), "utf8").trim())
     expect(Object.keys(revocationsOf(nats.folder))).toHaveLength(1)
   })
+
+  it("reach the machine by `enroll`, which may then speak for that host and no other", async () => {
+    const nats = await natsForTest({ auth: true })
+    const dataDir = mkdtempSync(join(inject("testFolder"), "enrol-"))
+    symlinkSync(nats.folder, join(dataDir, "nats"))
+    const own = await runHub(
+      { ...world, nats },
+      {
+        env: {
+          BOO_DATA_DIR: dataDir,
+          NATS_CREDS: nats.auth?.hubCreds ?? "",
+          BOO_ADMIN_TOKEN: "t".repeat(20),
+        },
+      },
+    )
+    onTestFinished(() => own.stop())
+    const env = envOf({ BOO_DATA_DIR: dataDir, NATS_URL: nats.url, BOO_LISTEN: new URL(own.url).host })
+    const added = await hub(["host", "add", "far"], env)
+    const [, url = "", token = ""] = /enroll --hub (\S+) --token (\S+) && /.exec(added.out) ?? []
+    expect(url).toBe(own.url)
+    const machine = mkdtempSync(join(inject("testFolder"), "machine-"))
+    const sidecar = (args: string[]) => node([SIDECAR, ...args], { BOO_DATA_DIR: machine, PATH: "/nowhere" })
+    const first = await sidecar(["enroll", "--hub", url, "--token", token])
+    expect(first).toMatchObject({ code: 0, out: expect.stringContaining("This machine is host far now") })
+    const checked = await sidecar(["doctor"])
+    expect(checked.out).toMatch(/nats +connected, and may publish and be told as far/)
+    expect(await sidecar(["enroll", "--hub", url, "--token", token])).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining("for far was used already") },
+    })
+  }, 60_000)
 
   it("are not made where NATS is not ours", async () => {
     const dataDir = mkdtempSync(join(inject("testFolder"), "creds-"))

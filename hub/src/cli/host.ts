@@ -1,12 +1,15 @@
 import { HostId } from "@boocontrol/shared/ids"
 import type { Config } from "../config.ts"
-import { enrolmentOf, hostCredentials } from "../hosts/credentials.ts"
+import { hostCredentials } from "../hosts/credentials.ts"
+import { createEnrolments, hubUrlOf, offerEnrolment } from "../hosts/enrolments.ts"
 import { refuseUser } from "../hosts/refuse-user.ts"
 import { hostsStore } from "../hosts/store.ts"
 import type { HostsStore } from "../hosts/store.ts"
+import type { Sql } from "../platform/postgres.ts"
 import { withDatabase } from "./database.ts"
 
 interface Command {
+  sql: Sql
   store: HostsStore
   config: Config
   id: HostId
@@ -24,25 +27,29 @@ export async function hostCommand(
   if (!id.success) {
     return fail(`${given ?? "nothing"} is no host id: 1 to 40 characters of a-z, 0-9 and -\n`, 2)
   }
-  return withStore(readConfig(), (store, config) => act({ store, config, id: id.data }))
+  return withStore(readConfig(), (parts) => act({ ...parts, id: id.data }))
 }
 
 const ACTS: Readonly<Record<string, (command: Command) => Promise<number>>> = { add, remove, rotate }
 
-function withStore(
-  config: Config,
-  act: (store: HostsStore, config: Config) => Promise<number>,
-): Promise<number> {
-  return withDatabase(config, (sql) => act(hostsStore(sql), config))
+function withStore(config: Config, act: (parts: Omit<Command, "id">) => Promise<number>): Promise<number> {
+  return withDatabase(config, (sql) => act({ sql, config, store: hostsStore(sql) }))
 }
 
-async function add({ store, config, id }: Command): Promise<number> {
+async function add({ sql, store, config, id }: Command): Promise<number> {
   const row = await store.insert({ provider_id: id, display_name: id, tags: [] })
-  const credsFile = await hostCredentials(config.dataDir).of(id)
-  const { command } = enrolmentOf(id, { natsUrl: config.nats.url, credsFile })
+  const offered = await offerEnrolment(id, {
+    enrolments: createEnrolments(sql),
+    credentials: hostCredentials(config.dataDir),
+    natsUrl: config.nats.url,
+    hubUrl: hubUrlOf(config),
+  })
   const registered = row ? `Host ${id} is registered.` : `Host ${id} was registered already.`
-  const copy = credsFile === null ? "" : `Copy its credentials to that machine: ${credsFile}\n`
-  process.stdout.write(`${registered}\n${copy}On its machine run:\n\n  ${command}\n`)
+  const copy = offered.creds_file === null ? "" : `copy its credentials there from ${offered.creds_file} and `
+  process.stdout.write(
+    `${registered}\nOn its machine run, until ${offered.expires_at}, once:\n\n  ${offered.command}\n\n` +
+      `Where that machine cannot reach the hub: ${copy}run\n\n  ${offered.run_command}\n`,
+  )
   return 0
 }
 
@@ -74,7 +81,7 @@ async function rotate({ store, config, id }: Command): Promise<number> {
   return refused.ok ? 0 : 1
 }
 
-async function list(store: HostsStore): Promise<number> {
+async function list({ store }: Pick<Command, "store">): Promise<number> {
   const rows = (await store.all()).map((row) => [
     row.provider_id,
     row.enabled ? "enabled" : "disabled",

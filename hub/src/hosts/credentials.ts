@@ -57,22 +57,3 @@ export function hostCredentials(dataDir: string): HostCredentials {
 async function userOf(creds: Uint8Array): Promise<string> {
   return decode((await parseCreds(creds)).jwt).sub
 }
-
-export interface Enrolment {
-  /** What to type on the host's machine. */
-  command: string
-  /** Where this hub keeps the host's credentials; they must be copied there. Null: NATS has none, or none of ours. */
-  creds_file: string | null
-  nats_url: string
-}
-
-/** How a machine becomes this host. */
-export function enrolmentOf(host: HostId, how: { natsUrl: string; credsFile: string | null }): Enrolment {
-  const natsUrl = how.natsUrl.replaceAll(/\/\/[^@/]*@/g, "//")
-  const creds = how.credsFile === null ? "" : ` NATS_CREDS=./${host}.creds`
-  return {
-    command: `BOO_HOST_ID=${host} NATS_URL=${natsUrl}${creds} boocontrol-sidecar run`,
-    creds_file: how.credsFile,
-    nats_url: natsUrl,
-  }
-}

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
-import { HostRow, Provider } from "@boocontrol/shared/hosts"
+import { Enrolment, HostRow, Provider, RegisteredHost } from "@boocontrol/shared/hosts"
 import { pageOf } from "@boocontrol/shared/http"
 import { envelope, hostId, presence } from "../../test/example-host.ts"
 import { newWorld, runHub } from "../../test/running-hub.ts"
@@ -8,6 +8,7 @@ import type { RunningHub, World } from "../../test/running-hub.ts"
 import { silentLog } from "../platform/log.ts"
 import { connectPostgres } from "../platform/postgres.ts"
 import { createSecretBox } from "../platform/secret-box.ts"
+import { natsUrlFrom } from "./enrolments.ts"
 import { createUpstreamKeys } from "./upstream-keys.ts"
 
 let world: World
@@ -48,7 +49,11 @@ describe("the registry", () => {
     expect(made.status).toBe(201)
     expect(await made.json()).toMatchObject({
       ...{ provider_id: "new", display_name: "New one", tags: ["lab"], enabled: true, last_seen_at: null },
-      enrolment: { command: expect.stringContaining("BOO_HOST_ID=new"), creds_file: null },
+      enrolment: {
+        command: expect.stringContaining(`boocontrol-sidecar enroll --hub ${hub.url} --token booe_`),
+        run_command: expect.stringContaining("BOO_HOST_ID=new"),
+        creds_file: null,
+      },
     })
     expect(await codeOf(await hub.send("POST", "/hosts", { provider_id: "new" }))).toEqual([
       409,
@@ -56,6 +61,46 @@ describe("the registry", () => {
     ])
     const inFleet = (await hub.fleet()).hosts.find(({ provider_id }) => provider_id === "new")
     expect(inFleet).toMatchObject({ display_name: "New one", liveness: "reconnecting", last_seen_at: null })
+  })
+
+  it("lets a machine be a host for its token, once, and tells it where NATS is", async () => {
+    const { enrolment } = RegisteredHost.parse(
+      await (await hub.send("POST", "/hosts", { provider_id: "joins" })).json(),
+    )
+    const tokenIn = (command: string) => /--token (\S+)/.exec(command)?.[1]
+    const enroll = (token: unknown) => hub.send("POST", "/enroll", { token })
+    const token = tokenIn(enrolment.command)
+    const both = await Promise.all([enroll(token), enroll(token)])
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 403])
+    expect(await both.find(({ ok }) => ok)?.json()).toEqual({
+      ...{ provider_id: "joins", nats_url: world.nats.url, creds: null },
+    })
+    expect(await (await enroll(token)).json()).toMatchObject({
+      code: "ENROLMENT_REFUSED",
+      error: expect.stringContaining("for joins was used already"),
+    })
+    const again = Enrolment.parse(await (await hub.send("POST", "/hosts/joins/enrolment", {})).json())
+    const db = connectPostgres(world.database.url, { log: silentLog })
+    expect(JSON.stringify(await db`select * from host_enrolments`)).not.toContain("booe_")
+    await db`update host_enrolments set expires_at = created_at where used_at is null`
+    await db.end()
+    expect(await (await enroll(tokenIn(again.command))).json()).toMatchObject({
+      error: expect.stringContaining("for joins has expired"),
+    })
+    expect(await codeOf(await enroll("booe_guess"))).toEqual([403, "ENROLMENT_REFUSED"])
+    expect(await codeOf(await hub.send("POST", "/hosts/nowhere/enrolment", {}))).toEqual([
+      404,
+      "HOST_NOT_FOUND",
+    ])
+  })
+
+  it.each([
+    ["nats://127.0.0.1:4222", "nats://boo.lan:4222"],
+    ["tls://[::1]:4222, nats://hub2:4222", "tls://boo.lan:4222,nats://hub2:4222"],
+    ["nats://hub:secret@localhost", "nats://boo.lan"],
+    ["nats://127.example.org:4222", "nats://127.example.org:4222"],
+  ])("names NATS at %s to a machine that knows the hub as boo.lan: %s", (natsUrl, told) => {
+    expect(natsUrlFrom(natsUrl, "boo.lan")).toBe(told)
   })
 
   it("learns a machine from its first presence, and never writes over what an operator wrote", async () => {

@@ -6,6 +6,8 @@ import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import type { SecretBox } from "../platform/secret-box.ts"
 import type { HostCredentials } from "./credentials.ts"
+import { enrolmentRoutes } from "./enrolment-routes.ts"
+import { createEnrolments } from "./enrolments.ts"
 import { hostsRoutes } from "./routes.ts"
 import { HOSTS_CHANNEL, hostsStore } from "./store.ts"
 import type { HostFacts } from "./store.ts"
@@ -88,7 +90,11 @@ export function createHosts({ sql, log, credentials, secrets, natsUrl, basePath 
   }
 
   return {
-    routes: hostsRoutes({ store, rows, keep, keys, credentials, natsUrl, basePath }),
+    async routes(app) {
+      const enrolling = { rows, enrolments: createEnrolments(sql), credentials, natsUrl, basePath }
+      await hostsRoutes({ ...enrolling, store, keep, keys })(app)
+      await enrolmentRoutes(enrolling)(app)
+    },
     async load() {
       for (const row of await store.all()) rows.set(row.provider_id, row)
       await keys.load()

@@ -1,12 +1,14 @@
-import type { FastifyInstance, FastifyRequest } from "fastify"
+import type { FastifyInstance } from "fastify"
 import * as z from "zod/mini"
 import { BooError } from "@boocontrol/shared/errors"
-import { HostPatch, HostRow, Provider } from "@boocontrol/shared/hosts"
+import { HostPatch, HostRow, Provider, RegisteredHost } from "@boocontrol/shared/hosts"
 import { pageOf } from "@boocontrol/shared/http"
 import { HostId } from "@boocontrol/shared/ids"
 import { describeRoute, parseBody, parseParams } from "../platform/http.ts"
-import { enrolmentOf } from "./credentials.ts"
 import type { HostCredentials } from "./credentials.ts"
+import { addressOf } from "./enrolment-routes.ts"
+import { offerEnrolment } from "./enrolments.ts"
+import type { Enrolments } from "./enrolments.ts"
 import type { HostsStore } from "./store.ts"
 import type { UpstreamKeys } from "./upstream-keys.ts"
 
@@ -25,25 +27,19 @@ const UpstreamKey = z.strictObject({
   key: z.nullable(z.string().check(z.minLength(1), z.maxLength(500), z.regex(/^\S+$/))),
 })
 
-const Enrolment = z.object({
-  command: z.string(),
-  creds_file: z.nullable(z.string()),
-  nats_url: z.string(),
-})
-const RegisteredHost = z.extend(HostRow, { enrolment: Enrolment })
-
 export interface HostsRoutesOptions {
   store: HostsStore
   rows: ReadonlyMap<HostId, HostRow>
   keep: (id: HostId, row: HostRow | null) => void
   keys: UpstreamKeys
   credentials: HostCredentials
+  enrolments: Enrolments
   natsUrl: string
   basePath: string
 }
 
 export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: HostsRoutesOptions) {
-  const { natsUrl, basePath } = rest
+  const { enrolments, natsUrl, basePath } = rest
   const unknown = (id: HostId): BooError =>
     new BooError("HOST_NOT_FOUND", { host: id, known: [...rows.keys()] })
   const sorted = (): HostRow[] => [...rows.values()].sort((a, b) => (a.provider_id < b.provider_id ? -1 : 1))
@@ -66,7 +62,8 @@ export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: H
         const row = await store.insert({ provider_id: id, display_name, tags: given })
         if (!row) throw new BooError("HOST_EXISTS", { host: id })
         keep(id, row)
-        const enrolment = enrolmentOf(id, { natsUrl, credsFile: await credentials.of(id) })
+        const hubUrl = addressOf(request, basePath)
+        const enrolment = await offerEnrolment(id, { enrolments, credentials, natsUrl, hubUrl })
         return reply.code(201).send({ ...row, enrolment })
       },
     )
@@ -119,14 +116,15 @@ export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: H
         summary: "The gateway, and the hosts, as other applications list them; the API is at <base_url>/v1",
         ...{ tags, response: pageOf(Provider) },
       }),
-      async (request) => ({ rows: [gatewayOf(request, basePath), ...sorted().map(providerOf)], next: null }),
+      async (request) => ({
+        rows: [gatewayAt(addressOf(request, basePath)), ...sorted().map(providerOf)],
+        next: null,
+      }),
     )
   }
 }
 
-/** At the address the asker has used: it works from there. */
-function gatewayOf({ protocol, host }: FastifyRequest, basePath: string): Provider {
-  const base_url = `${protocol}://${host}${basePath === "/" ? "" : basePath}`
+function gatewayAt(base_url: string): Provider {
   return { id: "boocontrol", kind: "boocontrol-gateway", base_url, enabled: true }
 }
 

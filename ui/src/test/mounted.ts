@@ -26,13 +26,14 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     ...{ phase: "open", lostAt: null, wasOpen: true, rejected: 0, rejection: null },
   })
   const needed: Topic[] = []
+  const api = new RecordingApi()
   const nothing = () => undefined
   const provide = {
     [CLOCK]: {
       ...{ now, nowMs: () => now.value, monotonicMs: () => now.value },
       ...{ noteHubTime: nothing, after: () => nothing, stop: nothing },
     },
-    [API]: new RecordingApi().asApi(),
+    [API]: api.asApi(),
     [SETTLED]: shallowRef(true),
     [SOCKET]: {
       ...{ status, resync: nothing, start: nothing, stop: nothing },
@@ -60,6 +61,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     now,
     status,
     needed,
+    api,
     fleet,
     show: (component: Component, props: Record<string, unknown> = {}) =>
       mount(component, { props, global, attachTo: document.body }),
