@@ -66,7 +66,9 @@ export async function installStatic(app: FastifyInstance, options: StaticOptions
 
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const path = decodeURI(request.url.split("?", 1)[0] ?? "").slice(prefix.length + 1)
-    if (path === "" || path === "index.html") return sendFleetPage(request, reply)
+    // A page that is narrowed to something is not the one the hub would write.
+    const isPlain = !request.url.includes("?")
+    if (path === "" || path === "index.html") return isPlain ? sendFleetPage(request, reply) : sendPage(reply)
     if (isFileIn(root, path)) {
       // Vite puts a hash of the content into the name of everything in assets/.
       reply.header("cache-control", path.startsWith("assets/") ? FOREVER : ASK_AGAIN)

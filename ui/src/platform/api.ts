@@ -29,6 +29,8 @@ export interface Api {
   get<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, given?: RequestGiven): Promise<z.infer<T>>
   /** The reply's body is not looked at: what changed comes as a frame. */
   put(path: string, body: unknown): Promise<void>
+  /** As `put`, for a part. */
+  patch(path: string, body: unknown): Promise<void>
   /** Asks for something to be done and reads what came of it. */
   post<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, body?: unknown): Promise<z.infer<T>>
   remove(path: string): Promise<void>
@@ -85,6 +87,10 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
     },
     async remove(path) {
       await call(href(path), { method: "DELETE" })
+    },
+    async patch(path, body) {
+      const headers = { "content-type": "application/json" }
+      await call(href(path), { method: "PATCH", headers, body: JSON.stringify(body) })
     },
     async put(path, body) {
       const headers = { "content-type": "application/json" }

@@ -2,6 +2,7 @@ import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { RouteLocationRaw } from "vue-router"
 import { identityOf } from "../fleet/view/host.ts"
 import type { IconName } from "../kit/icons.ts"
+import type { ActionName } from "./actions.ts"
 import { PAGES } from "./pages.ts"
 
 export interface PaletteEntry {
@@ -9,15 +10,21 @@ export interface PaletteEntry {
   readonly icon: IconName
   readonly title: string
   readonly detail: string
-  readonly to: RouteLocationRaw
+  /** Where it leads; null: it is done where one is. */
+  readonly to: RouteLocationRaw | null
+  readonly run?: ActionName
 }
 
 const MOST = 40
 
-/** Everything that can be gone to, narrowed by words that must all occur; what begins with them comes first. */
-export function paletteEntries(hosts: readonly FleetHost[], text: string): PaletteEntry[] {
+/** Everything that can be gone to or done, narrowed by words that must all occur; what begins with them comes first. */
+export function paletteEntries(
+  hosts: readonly FleetHost[],
+  text: string,
+  actions: readonly PaletteEntry[] = [],
+): PaletteEntry[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
-  return allEntries(hosts)
+  return allEntries(hosts, actions)
     .map((entry) => ({ entry, rank: rankOf(entry, words) }))
     .filter((found): found is { entry: PaletteEntry; rank: number } => found.rank !== null)
     .sort((a, b) => a.rank - b.rank)
@@ -25,7 +32,7 @@ export function paletteEntries(hosts: readonly FleetHost[], text: string): Palet
     .map(({ entry }) => entry)
 }
 
-function allEntries(hosts: readonly FleetHost[]): PaletteEntry[] {
+function allEntries(hosts: readonly FleetHost[], actions: readonly PaletteEntry[]): PaletteEntry[] {
   const pages = PAGES.map((page) => ({
     key: `page ${page.name}`,
     icon: page.icon,
@@ -47,7 +54,7 @@ function allEntries(hosts: readonly FleetHost[]): PaletteEntry[] {
     detail: `requests of this model · on ${on.join(", ")}`,
     to: { name: "activity", query: { model } },
   }))
-  return [...pages, ...machines, ...models]
+  return [...pages, ...actions, ...machines, ...models]
 }
 
 function holders(hosts: readonly FleetHost[]): Map<string, string[]> {

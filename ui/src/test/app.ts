@@ -57,6 +57,11 @@ export class RecordingApi {
         return (typeof schema === "function" ? await schema() : schema).parse(answer)
       },
       remove: async () => undefined,
+      patch: async (path, body) => {
+        this.asked.push({ path, query: {}, body })
+        await Promise.resolve()
+        if (this.failPut) throw this.failPut
+      },
       put: async (path, body) => {
         this.asked.push({ path, query: {}, body })
         await Promise.resolve()

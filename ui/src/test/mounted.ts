@@ -28,6 +28,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
   const needed: Topic[] = []
   const api = new RecordingApi()
   const nothing = () => undefined
+  const api = new RecordingApi()
   const provide = {
     [CLOCK]: {
       ...{ now, nowMs: () => now.value, monotonicMs: () => now.value },
@@ -58,6 +59,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
   fleet.apply(frame)
   if ("hosts" in frame) telemetry.applySnapshot(frame)
   return {
+    api,
     now,
     status,
     needed,

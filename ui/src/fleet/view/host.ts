@@ -68,11 +68,15 @@ export function leaseWords(lease: FleetHost["lease"]): string | null {
 export interface HostChoice {
   readonly text: string
   readonly only: "all" | "trouble" | "loaded"
+  /** Any of them; none chosen: all hosts. */
+  readonly tags?: readonly string[]
 }
 
 export function inChoice(host: FleetHost, needsAttention: boolean, choice: HostChoice): boolean {
   if (choice.only === "trouble" && !needsAttention) return false
   if (choice.only === "loaded" && !host.models.some((model) => model.state === "ready")) return false
+  const { tags = [] } = choice
+  if (tags.length > 0 && !tags.some((tag) => host.tags.includes(tag))) return false
   const text = choice.text.trim().toLowerCase()
   if (text === "") return true
   const words = [
