@@ -113,6 +113,11 @@ describe("the page that shows the fleet", () => {
     expect(reply.headers["content-security-policy"]).toBe(plain.headers["content-security-policy"])
   })
 
+  it("comes without it where the address narrows it: other hosts would flash up", async () => {
+    const get = await served("/", { actor: "local", firstScreen: written })
+    expect((await get("/?tag=lab", browser)).body).not.toContain("FLEET")
+  })
+
   it.each([["anyone"], [undefined]] as const)("holds nothing of the fleet for %s", async (actor) => {
     const get = await served("/", { ...(actor ? { actor } : {}), firstScreen: written })
     const reply = await get("/", browser)

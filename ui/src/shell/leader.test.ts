@@ -6,7 +6,7 @@ import { PAGES } from "./pages.ts"
 /** Presses the keys, half a second apart, and lists what they did. */
 function type(keys: string, everyMs = 500): (KeyCommand | null)[] {
   let leader: Leader = null
-  return [...keys].map((key, index) => {
+  return keys.split("").map((key, index) => {
     const step = pressed(leader, key, index * everyMs)
     leader = step.leader
     return step.command

@@ -26,7 +26,6 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     ...{ phase: "open", lostAt: null, wasOpen: true, rejected: 0, rejection: null },
   })
   const needed: Topic[] = []
-  const api = new RecordingApi()
   const nothing = () => undefined
   const api = new RecordingApi()
   const provide = {
@@ -59,7 +58,6 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
   fleet.apply(frame)
   if ("hosts" in frame) telemetry.applySnapshot(frame)
   return {
-    api,
     now,
     status,
     needed,
