@@ -31,7 +31,11 @@ export function paletteActions({ theme, density, query }: Now): PaletteEntry[] {
       icon: "fleet",
       title: other === "compact" ? "Compact cards" : "Comfortable cards",
     }),
-    fleetAction(view, { hidden: !view.hidden }, view.hidden ? "Do not show hidden models" : "Show hidden models"),
+    fleetAction(
+      view,
+      { hidden: !view.hidden },
+      view.hidden ? "Do not show hidden models" : "Show hidden models",
+    ),
     fleetAction(view, { grouped: !view.grouped }, view.grouped ? "Do not group hosts" : "Group hosts by tag"),
     action("keys", { icon: "file", title: "Keyboard shortcuts" }),
   ]

@@ -10,7 +10,8 @@ export function withTag(
   const tag = text.trim()
   if (tag === "") return { tags: null, why: null }
   if (tag.length > LONGEST) return { tags: null, why: `A tag has at most ${LONGEST} characters` }
-  if (tags.some((one) => one.toLowerCase() === tag.toLowerCase())) return { tags: null, why: "It has that tag" }
+  if (tags.some((one) => one.toLowerCase() === tag.toLowerCase()))
+    return { tags: null, why: "It has that tag" }
   if (tags.length >= MOST) return { tags: null, why: `A host has at most ${MOST} tags` }
   return { tags: [...tags, tag], why: null }
 }
