@@ -14,6 +14,7 @@ const ENTRIES: Record<string, string> = {
   doctor: join(SOURCE, "doctor/index.ts"),
   enroll: join(SOURCE, "enroll/index.ts"),
   facts: join(SOURCE, "telemetry/facts/main.ts"),
+  service: join(SOURCE, "service/index.ts"),
   "settings-file": join(SOURCE, "settings-file.ts"),
 }
 

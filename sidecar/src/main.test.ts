@@ -202,13 +202,13 @@ describe("the command line", () => {
     [["--no-such-flag"], 2],
     [["enroll"], 2],
     [["enroll", "--hub", "nowhere", "--token", "x"], 2],
-    [["install"], 3],
-    [["uninstall"], 3],
+    [["install", "--dry-run"], 1],
+    [["uninstall", "--dry-run"], 0],
     [["status"], 1],
     [["--version"], 0],
     [["--help"], 0],
   ])("%j ends with %i", async (args, code) => {
-    const ended = await codeOf({ args, env: { BOO_SPOOL_DIR: freshFolder() } })
+    const ended = await codeOf({ args, env: { BOO_SPOOL_DIR: freshFolder(), BOO_DATA_DIR: freshFolder() } })
     expect(ended.code).toBe(code)
     expect(ended.output).not.toBe("")
   })

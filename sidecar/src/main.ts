@@ -15,14 +15,17 @@ const USAGE = `boocontrol-sidecar ${VERSION}
   status     what the running sidecar sees, from its spool folder
   doctor     what can and cannot be reached from here, and what to do about it
   enroll     become a host: --hub URL --token T, as the hub's enrolment command says
-  install, uninstall
+  install    run as a service from now on (Linux: systemd; Windows: writes a script); uninstall takes it away
 
   --config FILE     settings from a YAML file
   --env-file FILE   settings from a file of NAME=value lines; the environment wins over both
   --json            status as JSON
+  --dry-run         install, uninstall: print what would be done
+  --user NAME       install: the account of the service (boocontrol)
+  --root DIR        install, uninstall: write below DIR and start nothing, for images
 `
 
-const EXIT = { ok: 0, failed: 1, badSettings: 2, notAvailable: 3 } as const
+const EXIT = { ok: 0, failed: 1, badSettings: 2 } as const
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -32,6 +35,9 @@ async function main(): Promise<number> {
       "env-file": { type: "string" },
       hub: { type: "string" },
       token: { type: "string" },
+      "dry-run": { type: "boolean", default: false },
+      user: { type: "string", default: "boocontrol" },
+      root: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       version: { type: "boolean", default: false },
@@ -44,12 +50,25 @@ async function main(): Promise<number> {
   }
   const files = { config: values.config, envFile: values["env-file"] }
   if (verb === "enroll") return becomeHost(values, await readForEnrolment(files))
-  if (verb === "install" || verb === "uninstall") {
-    process.stderr.write(`${verb} is not available yet: docs/sidecar.md says how to do it by hand\n`)
-    return EXIT.notAvailable
-  }
   const config = await readConfig(files)
   if (verb === "run") return run(config)
+  if (verb === "install" || verb === "uninstall") {
+    const { service, ServiceError } = await import("./service/index.ts")
+    const options = { dryRun: values["dry-run"], user: values.user, root: values.root ?? null }
+    try {
+      service(verb, {
+        ...options,
+        config,
+        envFile: values["env-file"] ?? null,
+        path: pathOf(childEnvironment()),
+      })
+      return EXIT.ok
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error
+      process.stderr.write(`${error.message}\n`)
+      return EXIT.failed
+    }
+  }
   if (verb === "status" || verb === "doctor") {
     // Not part of the resident program.
     const { doctor, status } = await import("./doctor/index.ts")
@@ -61,6 +80,10 @@ async function main(): Promise<number> {
   }
   process.stderr.write(`there is no command ${verb}\n\n${USAGE}`)
   return EXIT.badSettings
+}
+
+function pathOf(environment: NodeJS.ProcessEnv): string {
+  return environment["PATH"] ?? ""
 }
 
 async function becomeHost(
@@ -79,7 +102,6 @@ async function becomeHost(
       hub,
       token,
       ...given,
-      clock: systemClock(),
       write: (line) => void process.stdout.write(`${line}\n`),
     })
     return EXIT.ok

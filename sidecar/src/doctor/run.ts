@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts"
 import { checkClock, checkEngine, checkGpus, checkNats, checkSpool } from "./checks.ts"
 import { checkEngineConfig } from "./engine-config.ts"
+import { checkOtherSpools } from "./other-spools.ts"
 import { reportLines } from "./report.ts"
 import type { Terminal } from "./status.ts"
 
@@ -12,6 +13,7 @@ export async function doctor(
 ): Promise<boolean> {
   const findings = [
     checkSpool(config),
+    ...checkOtherSpools(config),
     checkClock(clock),
     ...(await checkNats(config, clock)),
     await checkEngine(config, clock),

@@ -107,13 +107,13 @@ describe("enroll", () => {
 })
 
 describe("the settings file", () => {
-  it.each(["plain", "a b", 'say "x"', "$HOME #1", "nats://a:1,nats://b:2", "50%"])(
+  it.each(["plain", "a b", 'say "x"', "$HOME #1", "nats://a:1,nats://b:2", "50%", "C:\\boo\\new"])(
     "gives %s back",
     (value) => {
       expect(parseEnv(envFileText(new Map([["A", value]])) ?? "")).toEqual({ A: value })
     },
   )
-  it.each(["it's", "a\\b", "a\nb"])("does not take %j, which not all read alike", (value) => {
+  it.each(["it's", "a\nb"])("does not take %j, which not all read alike", (value) => {
     expect(envFileText(new Map([["A", value]]))).toBeNull()
   })
 })

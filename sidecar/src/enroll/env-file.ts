@@ -9,6 +9,6 @@ export function envFileText(settings: ReadonlyMap<string, string>): string | nul
 
 function quotedValue(value: string): string | null {
   if (/^[\w.,:/@%+=~-]*$/.test(value)) return value
-  // What stands in single quotes is taken as it is; a backslash is not, by all of them.
-  return /^[^'\\\r\n]*$/.test(value) ? `'${value}'` : null
+  // What stands in single quotes is taken as it is, a backslash of a Windows path too.
+  return /^[^'\r\n]*$/.test(value) ? `'${value}'` : null
 }

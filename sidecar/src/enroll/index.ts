@@ -32,6 +32,8 @@ export async function enroll({ hub, token, dataDir, settings, write }: EnrolOpti
   const credsFile = join(dataDir, `${host}.creds`)
   if (creds !== null) keep(credsFile, creds)
   const own = new Map([
+    // A service runs as another account, whose data folder would be another.
+    ["BOO_DATA_DIR", dataDir],
     ["BOO_HOST_ID", host as string],
     ["NATS_URL", natsUrl],
   ])
@@ -40,7 +42,7 @@ export async function enroll({ hub, token, dataDir, settings, write }: EnrolOpti
   const text = envFileText(own)
   if (text === null)
     throw new EnrolError(
-      "a setting holds a quote, a backslash or a line break: set it in the environment of `run` instead",
+      "a setting holds a quote or a line break: set it in the environment of `run` instead",
     )
   keep(envFile, text)
   write(`This machine is host ${host} now.`)

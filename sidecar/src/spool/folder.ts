@@ -64,6 +64,12 @@ export function otherHostsIn(path: string, host: HostId): string[] {
   }
 }
 
+/** Whether a sidecar runs in a folder right now. */
+export function isHeld(path: string): boolean {
+  const holder = loadFrom(path, "running", Holder)
+  return holder !== null && isRunning(holder)
+}
+
 /** What another process saved in a folder, without opening it. */
 export function loadFrom<T>(path: string, name: string, schema: z.ZodMiniType<T>): T | null {
   return schema.safeParse(parsed(join(path, `${name}.json`))).data ?? null
