@@ -1,5 +1,5 @@
-import { readFile, rm } from "node:fs/promises"
-import { join } from "node:path"
+import { readFile, rm, writeFile } from "node:fs/promises"
+import { basename, join } from "node:path"
 import type { Plugin } from "vite"
 
 const BOOT = join(import.meta.dirname, "../public/boot.js")
@@ -12,6 +12,7 @@ const MAIN_TAG = /[ \t]*<script type="module"[^>]*src="(\.\/assets\/index-[^"]+\
  * painted. The cockpit's code is fetched beside it; boot.js runs it, after the first paint where there is one to be seen.
  */
 export function startPage(): Plugin {
+  let inPage: { readonly style: string; readonly main: string } | null = null
   return {
     name: "boocontrol:start-page",
     apply: "build",
@@ -37,9 +38,19 @@ export function startPage(): Plugin {
         .replace(BOOT_TAG, "")
         .replace("</head>", () => `  <script>\n${boot}\n    </script>\n  </head>`)
       delete bundle[styleName]
+      inPage = { style: basename(styleName), main: basename(main) }
     },
-    async writeBundle({ dir = "dist" }) {
+    async writeBundle({ dir = "dist" }, bundle) {
       await rm(join(dir, "boot.js"), { force: true })
+      if (inPage === null) return
+      // What comes later names the style of the start as something to wait for, and would fail without it. It is in the
+      // page: the code stands for it. Written after all of this, so it is mended in the files.
+      for (const { type, fileName } of Object.values(bundle)) {
+        if (type !== "chunk") continue
+        const file = join(dir, fileName)
+        const code = await readFile(file, "utf8")
+        if (code.includes(inPage.style)) await writeFile(file, code.replaceAll(inPage.style, inPage.main))
+      }
     },
   }
 }

@@ -52,6 +52,12 @@ export function createAppRouter(history: RouterHistory): Router {
         meta: { title: "Routing" },
       },
       {
+        path: "/leases",
+        name: "leases",
+        component: () => import("./leases/LeasesPage.vue"),
+        meta: { title: "Leases" },
+      },
+      {
         path: "/storage",
         name: "storage",
         component: () => import("./retention/StoragePage.vue"),

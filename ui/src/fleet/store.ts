@@ -23,6 +23,8 @@ export const useFleet = defineStore("fleet", () => {
   const copy = shallowRef<FleetCopy>(EMPTY_FLEET)
   const asked = shallowRef<ReadonlyMap<PrefKey, boolean>>(new Map())
 
+  const listeners = new Set<(host: FleetHost) => void>()
+
   const hosts = computed<readonly FleetHost[]>(() => [...copy.value.hosts.values()])
   /** Changes only when hosts come or go, so that a list of cards is not walked for every delta. */
   const hostIds = computed<readonly HostId[]>((before) => {
@@ -38,7 +40,16 @@ export const useFleet = defineStore("fleet", () => {
     const step = applyFleetFrame(copy.value, frame)
     copy.value = step.copy
     if (asked.value.size > 0) settlePrefs()
+    if (frame.kind === "delta") {
+      const changed = copy.value.hosts.get(frame.provider_id)
+      if (changed) for (const listener of listeners) listener(changed)
+    }
     return step.resync
+  }
+
+  /** For what follows something through the frames. */
+  function onHost(listener: (host: FleetHost) => void): void {
+    listeners.add(listener)
   }
 
   function lost(): void {
@@ -88,7 +99,7 @@ export const useFleet = defineStore("fleet", () => {
     asked.value = rest
   }
 
-  return { copy, hosts, hostIds, loaded, apply, lost, host, askedPref, askPref }
+  return { copy, hosts, hostIds, loaded, apply, lost, host, onHost, askedPref, askPref }
 })
 
 function prefTitle(model: string, name: PrefName): string {

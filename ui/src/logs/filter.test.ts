@@ -1,17 +1,8 @@
 import { LogFrame } from "@boocontrol/shared/frames"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import {
-  MAX_PANES,
-  NO_LOG_FILTER,
-  indexAt,
-  patternOf,
-  queryOf,
-  rangesOfPattern,
-  rangesOfText,
-  testOf,
-  viewOf,
-} from "./filter.ts"
+import { MAX_PANES, NO_LOG_FILTER, indexAt, queryOf, testOf, viewOf } from "./filter.ts"
+import { patternOf, rangesOfPattern, rangesOfText } from "./found.ts"
 import type { LogFilter } from "./filter.ts"
 import { LEVELS, linesOf } from "./line.ts"
 

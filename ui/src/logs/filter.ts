@@ -2,6 +2,7 @@ import type { LogSource } from "@boocontrol/shared/logs"
 import type { LocationQuery, LocationQueryRaw } from "vue-router"
 import { LEVELS } from "./line.ts"
 import type { Level, LogLine } from "./line.ts"
+import { escaped } from "./found.ts"
 
 /** What one pane shows. Empty lists mean all. */
 export interface LogFilter {
@@ -98,41 +99,6 @@ export function testOf(filter: LogFilter): (line: LogLine) => boolean {
 
 function holds<T>(wanted: readonly T[], value: T): boolean {
   return wanted.length === 0 || wanted.includes(value)
-}
-
-export type TextRange = readonly [start: number, end: number]
-/** More marks in one line say nothing. */
-const MAX_RANGES = 40
-
-/** Where a plain text stands in a line. */
-export function rangesOfText(line: string, text: string): TextRange[] {
-  if (text === "") return []
-  const ranges: TextRange[] = []
-  for (const match of line.matchAll(new RegExp(escaped(text), "gi"))) {
-    ranges.push([match.index, match.index + match[0].length])
-    if (ranges.length >= MAX_RANGES) break
-  }
-  return ranges
-}
-
-/** Where a pattern stands in a line; null where it does not. Runs in the worker. */
-export function rangesOfPattern(line: string, pattern: RegExp): TextRange[] | null {
-  pattern.lastIndex = 0
-  const ranges: TextRange[] = []
-  for (let match = pattern.exec(line); match; match = pattern.exec(line)) {
-    ranges.push([match.index, match.index + match[0].length])
-    if (match[0] === "") pattern.lastIndex += 1
-    if (ranges.length >= MAX_RANGES) break
-  }
-  return ranges.length > 0 ? ranges : null
-}
-
-export function patternOf(text: string): RegExp {
-  return new RegExp(text, "gi")
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
 }
 
 /** The first line of a time or after it, for those who come from a request; null where it is not kept. */

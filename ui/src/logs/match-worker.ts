@@ -1,5 +1,5 @@
-import { patternOf, rangesOfPattern } from "./filter.ts"
-import type { TextRange } from "./filter.ts"
+import { patternOf, rangesOfPattern } from "./found.ts"
+import type { TextRange } from "./found.ts"
 
 /** A worker of its own, so that a pattern that never ends can be ended with it. */
 export interface MatchAsk {

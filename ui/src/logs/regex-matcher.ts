@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.ts"
-import { patternOf } from "./filter.ts"
-import type { TextRange } from "./filter.ts"
+import { patternOf } from "./found.ts"
+import type { TextRange } from "./found.ts"
 import type { LogLine } from "./line.ts"
 import type { MatchAnswer, MatchAsk } from "./match-worker.ts"
 

@@ -1,5 +1,5 @@
 import Anser from "anser"
-import type { TextRange } from "./filter.ts"
+import type { TextRange } from "./found.ts"
 import { plainText } from "./line.ts"
 
 export interface Span {

@@ -33,6 +33,7 @@ export interface Api {
   patch(path: string, body: unknown): Promise<void>
   /** Asks for something to be done and reads what came of it. */
   post<T extends z.ZodMiniType>(path: string, reply: ReplySchema<T>, body?: unknown): Promise<z.infer<T>>
+  /** The reply's body is not looked at. */
   remove(path: string): Promise<void>
   /** Full address of a route, for a link. */
   href(path: string, query?: Query): string

@@ -56,7 +56,10 @@ export class RecordingApi {
         if (answer instanceof Error) throw answer
         return (typeof schema === "function" ? await schema() : schema).parse(answer)
       },
-      remove: async () => undefined,
+      remove: async (path) => {
+        this.asked.push({ path, query: {} })
+        await Promise.resolve()
+      },
       patch: async (path, body) => {
         this.asked.push({ path, query: {}, body })
         await Promise.resolve()

@@ -1,7 +1,10 @@
+import type { HostAction } from "@boocontrol/shared/actions"
 import { ActivityRow } from "@boocontrol/shared/activity"
 import { FleetHost } from "@boocontrol/shared/fleet"
 import type { FleetModel } from "@boocontrol/shared/fleet"
-import { HubId } from "@boocontrol/shared/ids"
+import { HostId, HubId } from "@boocontrol/shared/ids"
+import { LeaseId } from "@boocontrol/shared/leases"
+import type { HostLease } from "@boocontrol/shared/leases"
 import { GpuSample, PerfSample } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 
@@ -151,4 +154,33 @@ export function snapshotOf(hosts: readonly FleetHost[], seq = 10): unknown {
 export function deltaOf(host: FleetHost, seq: number, patch: Partial<FleetHost>): unknown {
   const at = instantOf(NOW)
   return { type: "control_fleet", kind: "delta", provider_id: host.provider_id, seq, at, patch }
+}
+
+export function aLease(given: Partial<HostLease> = {}): HostLease {
+  return {
+    lease_id: LeaseId.parse("00000000-0000-4000-8000-0000000000a1"),
+    ...{ holder: "nightly", purpose: "speed bench", mode: "exclusive", state: "held" },
+    ...{ granted_at: instantOf(NOW), expires_at: instantOf(NOW + 60_000), holders: 1, waiting: 0 },
+    ...given,
+  }
+}
+
+export function anAction(given: Partial<HostAction> = {}): HostAction {
+  return {
+    ...{
+      action_id: "00000000-0000-4000-8000-0000000000c1",
+      provider_id: HostId.parse("box"),
+      action: "warm",
+    },
+    ...{
+      model: "qwen3-8b",
+      profile: null,
+      inflight_id: null,
+      actor: "local",
+      state: "waiting",
+      reason: null,
+    },
+    ...{ took_ms: null, created_at: instantOf(NOW), started_at: null, ended_at: null },
+    ...given,
+  }
 }

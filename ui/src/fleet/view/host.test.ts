@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { clockMinute } from "../../kit/format.ts"
 import { NOW, aGpu, aHost, aModel, aRow, aSample } from "../../test/examples.ts"
 import { freshSample, gaugesOf, hasGpu } from "./gauges.ts"
-import { fullIdentityOf, identityOf, inChoice, leaseWords } from "./host.ts"
+import { fullIdentityOf, identityOf, inChoice } from "./host.ts"
 import { fleetTotals, outputRate } from "./totals.ts"
 import { pulseOf, troublesOf } from "./trouble.ts"
 
@@ -203,14 +203,6 @@ describe("who a host is", () => {
     expect(fullIdentityOf(aHost({ gpu_label: "the big one" }))).toBe(
       "Debian 12 · the big one · NVIDIA GeForce RTX 3090",
     )
-  })
-
-  it("says who holds it", () => {
-    expect([leaseWords({ purpose: "speed bench" }), leaseWords({}), leaseWords(null)]).toEqual([
-      "leased to speed bench",
-      "leased",
-      null,
-    ])
   })
 
   it("is found by its name, its card, its models", () => {

@@ -58,13 +58,6 @@ function plainLabel(label: string): string {
   return label.replaceAll(/\b(NVIDIA|GeForce) /g, "").replaceAll(/(\d) x (?=\w)/g, "$1 × ")
 }
 
-/** Text that a lease's record holds; its shape belongs to leases and may be unknown here. */
-export function leaseWords(lease: FleetHost["lease"]): string | null {
-  if (lease === null) return null
-  const who = [lease["purpose"], lease["holder"]].find((value) => typeof value === "string" && value !== "")
-  return typeof who === "string" ? `leased to ${who}` : "leased"
-}
-
 export interface HostChoice {
   readonly text: string
   readonly only: "all" | "trouble" | "loaded"
