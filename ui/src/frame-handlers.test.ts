@@ -1,8 +1,10 @@
 import { KNOWN_FRAME_TYPES } from "@boocontrol/shared/frames"
 import { Frame } from "@boocontrol/shared/frames"
+import { HostId } from "@boocontrol/shared/ids"
 import { describe, expect, it } from "vitest"
 import { useFleet } from "./fleet/store.ts"
 import { createFrameHandlers } from "./frame-handlers.ts"
+import { useLogs } from "./logs/store.ts"
 import { dispatch } from "./platform/socket-rules.ts"
 import { useTelemetry } from "./telemetry/store.ts"
 import { testApp } from "./test/app.ts"
@@ -43,5 +45,20 @@ describe("the handlers of frames", () => {
     const host = aHost({ sample: aSample(NOW) })
     dispatch(Frame.parse(snapshotOf([host])), handlers)
     expect(run(() => useTelemetry()).latest(host.provider_id)?.ts).toBe("2026-11-22T12:00:00.000Z")
+  })
+
+  it("bring lines to whoever reads logs, and to nobody before", () => {
+    const { run, clock } = testApp()
+    const handlers = run(() =>
+      createFrameHandlers({ clock: { noteHubTime: () => undefined }, resync: () => undefined }),
+    )
+    const lines = (text: string) =>
+      Frame.parse({ type: "control_log", provider_id: "box", source: "proxy", lines: [text] })
+    dispatch(lines("unheard"), handlers)
+    const logs = run(() => useLogs())
+    logs.hold(HostId.parse("box"), () => () => undefined)
+    dispatch(lines("heard"), handlers)
+    clock.runWaiting()
+    expect(logs.change.lines.map(({ text }) => text)).toEqual(["heard"])
   })
 })

@@ -3,7 +3,7 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf } from "@boocontrol/shared/time"
 import { useActivity } from "./activity/store.ts"
 import { useFleet } from "./fleet/store.ts"
-import { useLogs } from "./logs/store.ts"
+import { useArrivingLogs } from "./logs/arriving.ts"
 import type { Clock } from "./platform/clock.ts"
 import { useTelemetry } from "./telemetry/store.ts"
 
@@ -17,7 +17,7 @@ export function createFrameHandlers({ clock, resync }: Wiring): FrameHandlers {
   const fleet = useFleet()
   const activity = useActivity()
   const telemetry = useTelemetry()
-  const logs = useLogs()
+  const logs = useArrivingLogs()
   return {
     control_fleet(frame) {
       if (frame.kind !== "lagged") clock.noteHubTime(epochMsOf(frame.at))

@@ -3,7 +3,7 @@ import { createApp, watch } from "vue"
 import { createWebHistory } from "vue-router"
 import { useFleet } from "./fleet/store.ts"
 import { createFrameHandlers } from "./frame-handlers.ts"
-import { useLogs } from "./logs/store.ts"
+import { useArrivingLogs } from "./logs/arriving.ts"
 import { API, createApi } from "./platform/api.ts"
 import { CLOCK, createClock } from "./platform/clock.ts"
 import { loadFonts } from "./platform/fonts.ts"
@@ -44,7 +44,7 @@ const app = createApp(AppShell)
 const fleetIsHere = app.runWithContext(() => {
   const fleet = useFleet()
   const telemetry = useTelemetry()
-  const logs = useLogs()
+  const logs = useArrivingLogs()
   const socket = createSocket({
     open: openWebSocket(socketUrl.href),
     read: createFrameReader(async () => (await import("./platform/schemas.ts")).Frame),

@@ -3,6 +3,7 @@ import type { HostId } from "@boocontrol/shared/ids"
 import { defineStore } from "pinia"
 import { shallowRef } from "vue"
 import { useClock } from "../platform/clock.ts"
+import { useArrivingLogs } from "./arriving.ts"
 import { linesOf, mergeLines } from "./line.ts"
 import type { LogLine, Merged } from "./line.ts"
 
@@ -76,5 +77,6 @@ export const useLogs = defineStore("logs", () => {
     for (const host of following.keys()) stale.add(host)
   }
 
+  useArrivingLogs().readBy({ apply, lost })
   return { change, hold, apply, lost }
 })
