@@ -15,12 +15,13 @@ const USAGE = `boocontrol-hub [command] [--config FILE] [--env-file FILE]
                             a token for a person or a program; role read where none is given
   token list                every token, and when it was last used
   token revoke <label|id>   refuse it from now on
-  export                    history as files
+  export --out FOLDER [--from T] [--to T] [--what LIST] [--host LIST] [--format csv|ndjson]
+                            history as files, of the last day where no time is given; LIST of
+                            activity, model-events, perf-raw, perf-10s, perf-1m, perf-5m, perf-1h
 `
 
-/** Exit codes: 0 done, 1 failed, 2 settings or arguments, 3 not there in this version. */
+/** Exit codes: 0 done, 1 failed, 2 settings or arguments. */
 const BAD_USAGE = 2
-const NOT_AVAILABLE = 3
 
 async function run(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -29,6 +30,8 @@ async function run(): Promise<number> {
       config: { type: "string" },
       "env-file": { type: "string" },
       role: { type: "string" },
+      ...{ out: { type: "string" }, from: { type: "string" }, to: { type: "string" } },
+      ...{ what: { type: "string" }, host: { type: "string" }, format: { type: "string" } },
       days: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -50,15 +53,13 @@ async function run(): Promise<number> {
       const { tokenCommand } = await import("./cli/token.ts")
       return (await tokenCommand(rest, values, config)) ?? say(USAGE, BAD_USAGE)
     }
-    case "export":
-      return notAvailable(command)
+    case "export": {
+      const { exportCommand } = await import("./cli/export.ts")
+      return (await exportCommand(rest, values, config)) ?? say(USAGE, BAD_USAGE)
+    }
     default:
       return say(`No such command: ${command}\n\n${USAGE}`, BAD_USAGE)
   }
-}
-
-function notAvailable(what: string): number {
-  return say(`${what} is not available yet in this version.\n`, NOT_AVAILABLE)
 }
 
 function say(text: string, code: number): number {

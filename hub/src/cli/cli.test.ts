@@ -60,7 +60,10 @@ function node(args: string[], env: Record<string, string>): Promise<Ended> {
 
 describe("the command line", () => {
   it.each([
-    ["export", 3, "export is not available yet"],
+    ["export", 2, "export needs --out FOLDER"],
+    ["export --out x --what secrets", 2, "--what secrets is not known: activity, model-events, perf-raw"],
+    ["export --out x --from yesterday", 2, "--from yesterday is no time"],
+    ["export --out x --from 2026-11-23 --to 2026-11-22", 2, "--from is not before --to"],
     ["token create", 2, "nothing is no label"],
     ["token create ann --role root", 2, "--role root is not admin or read"],
     ["token create ann --days never", 2, "--days never is no number of days"],
