@@ -12,10 +12,10 @@ export interface PowerSlot {
 }
 
 const HOUR_MS = 3_600_000
-/** The finest tier that is worth its rows: loads take seconds to minutes. Beyond two days minutes would be thousands. */
+/** The finest tier that is worth its rows: loads take seconds to minutes. Beyond a day minutes would be thousands. */
 const TIERS: readonly { upToMs: number; tier: PerfTier }[] = [
   { upToMs: 3 * HOUR_MS, tier: "10s" },
-  { upToMs: 48 * HOUR_MS, tier: "1m" },
+  { upToMs: 25 * HOUR_MS, tier: "1m" },
   { upToMs: Number.POSITIVE_INFINITY, tier: "5m" },
 ]
 
