@@ -60,3 +60,26 @@ const MAX_DELIVERIES = 12
 export function redeliveryDelayMs(deliveries: number): number | null {
   return deliveries < MAX_DELIVERIES ? Math.min(250 * 2 ** (deliveries - 1), 10_000) : null
 }
+
+/** What a stream holds, and up to where all of it is in Postgres. */
+export interface StreamUsage {
+  bytes: number
+  /** Where it refuses new messages. -1 or 0: nowhere. */
+  maxBytes: number
+  messages: number
+  firstSeq: number
+  /** Every message up to here was acknowledged, and so is stored. */
+  ackFloor: number
+}
+
+/**
+ * The sequence below which messages may go so that at most half of the stream is in use; null where it is not needed or
+ * nothing of it is stored. What is not stored never goes, however full the stream is. What is kept of the stored is the
+ * newest: other tools read it, and a hub with a new database is filled from it.
+ */
+export function storedEnough({ bytes, maxBytes, messages, firstSeq, ackFloor }: StreamUsage): number | null {
+  if (maxBytes <= 0 || bytes <= maxBytes / 2 || messages === 0) return null
+  const tooMany = Math.ceil(messages * (1 - maxBytes / 2 / bytes))
+  const below = Math.min(firstSeq + tooMany, ackFloor + 1)
+  return below > firstSeq ? below : null
+}

@@ -8,6 +8,7 @@ import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { newCounters } from "./counters.ts"
 import type { IngestCounters } from "./counters.ts"
 import type { Handlers, HostsPort, OnRejected } from "./ports.ts"
+import { keepRoom } from "./room.ts"
 import { runStream } from "./run.ts"
 
 export type { IngestCounters } from "./counters.ts"
@@ -59,14 +60,17 @@ export function createIngest({
   const log = options.log.child({ part: "ingest" })
   const counters = { BOO_EVENTS: newCounters(), BOO_PERF: newCounters() }
   let running: { stop(): Promise<void> }[] = []
+  let keeping: (() => void)[] = []
   return {
     start() {
       if (running.length > 0) return
       running = STREAM_NAMES.map((stream) =>
         runStream({ ...options, log, limits, handBackAfterMs, stream, counters: counters[stream] }),
       )
+      keeping = STREAM_NAMES.map((stream) => keepRoom({ ...options, log, stream }))
     },
     async stop() {
+      for (const end of keeping.splice(0)) end()
       const ending = running
       running = []
       await Promise.all(ending.map((stream) => stream.stop()))

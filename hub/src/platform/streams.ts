@@ -111,6 +111,29 @@ export async function openConsumer(
   return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), lost }
 }
 
+/** What a stream holds, and up to where its durable has acknowledged everything. */
+export async function usageOf(
+  nc: NatsConnection,
+  stream: StreamName,
+): Promise<{ bytes: number; maxBytes: number; messages: number; firstSeq: number; ackFloor: number }> {
+  const manager = await jetstreamManager(nc)
+  const { state, config } = await manager.streams.info(stream)
+  const { ack_floor } = await manager.consumers.info(stream, DURABLE)
+  return {
+    bytes: state.bytes,
+    maxBytes: config.max_bytes,
+    messages: state.messages,
+    firstSeq: state.first_seq,
+    ackFloor: ack_floor.stream_seq,
+  }
+}
+
+/** Takes every message below a sequence out of a stream; resolves to how many these were. */
+export async function purgeBelow(nc: NatsConnection, stream: StreamName, seq: number): Promise<number> {
+  const { purged } = await (await jetstreamManager(nc)).streams.purge(stream, { seq })
+  return purged
+}
+
 function consumerConfig({ ackWaitMs, maxAckPending }: ConsumerLimits): Partial<ConsumerConfig> {
   return {
     durable_name: DURABLE,
