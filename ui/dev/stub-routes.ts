@@ -18,6 +18,8 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
   ".css": "text/css",
   ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".webmanifest": "application/manifest+json",
   ".woff2": "font/woff2",
 }
 // The same policy as the hub's, so that what it forbids is seen here.
@@ -148,9 +150,10 @@ async function file(state: StubState, request: IncomingMessage, response: Server
   const brotli = request.headers["accept-encoding"]?.includes("br") && /\.(js|css)$/.test(name)
   try {
     const packed = brotli ? await kept(join(DIST, `${name}.br`)).catch(() => null) : null
+    const sent = packed ?? (await kept(join(DIST, name)))
     response
       .writeHead(200, { "content-type": type, ...(packed ? { "content-encoding": "br" } : {}) })
-      .end(packed ?? (await kept(join(DIST, name))))
+      .end(sent)
   } catch {
     response.writeHead(404).end()
   }

@@ -152,7 +152,11 @@ export function everyState(nowMs: number): FleetHost[] {
     hostOf("rack-01", nowMs, {
       gpu_label: "2 × RTX 3090 24 GB",
       cards: [RTX3090, RTX3090],
-      lease: { holder: "bench", purpose: "speed bench" },
+      lease: {
+        ...{ lease_id: "00000000-0000-4000-8000-0000000000b1", holder: "bench", purpose: "speed bench", mode: "exclusive", state: "held" },
+        ...{ granted_at: instantOf(nowMs - 60_000), expires_at: instantOf(nowMs + 252_000) },
+        ...{ holders: 1, waiting: 0 },
+      },
       models: [
         modelOf({ id: "llama-3.3-70b", vram_mib: 40_600, ...ready(9), ttl_s: 0, expires_at: null }),
         modelOf({ id: "qwen2.5-vl-32b", quant: "Q5_K_S", context_length: 16_384, vram_mib: 24_000 }),

@@ -37,7 +37,11 @@ describe("the built cockpit", () => {
 
   it("can be painted from the page alone: all it names is fetched beside that", async () => {
     const html = await readFile(join(made ?? BUILT, "index.html"), "utf8")
-    expect([...html.matchAll(/<link rel="(\w+)"/g)].map(([, rel]) => rel)).toEqual(["icon", "modulepreload"])
+    expect([...html.matchAll(/<link rel="(\w+)"/g)].map(([, rel]) => rel)).toEqual([
+      "icon",
+      "manifest",
+      "modulepreload",
+    ])
     expect(html.match(/<script[^>]*>/g)).toEqual(["<script>"])
     expect(html).toContain("booEarlySocket")
     expect(html).toContain("<style>")

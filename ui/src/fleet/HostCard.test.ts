@@ -18,10 +18,10 @@ function card(given: Record<string, unknown>) {
 }
 
 describe("the card of a host that is", () => {
-  it("connected: shows what it measures and holds, and asks for its samples", () => {
+  it("connected: shows what it measures and holds, and asks for its samples", async () => {
     const { shown, words, needed } = card({})
     expect(shown.get(".used").text()).toMatch(/^10\.0/)
-    expect(words()).toContain("61°")
+    await expect.poll(words).toContain("61°")
     expect(shown.get("[data-model=qwen3-8b]").attributes("data-state")).toBe("ready")
     expect(shown.find(".dimmed").exists()).toBe(false)
     expect(needed).toEqual(["perf:box"])

@@ -23,6 +23,7 @@ export const ICONS = {
   down: "M12 5v14M6 13l6 6 6-6",
   file: "M6 4h9l4 4v12H6zM9 13h6M9 17h6",
   up: "M12 19V5M6 11l6-6 6 6",
+  bell: "M18 16H6l1.5-2v-4a4.5 4.5 0 0 1 9 0v4zM10.5 19h3",
   plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4",
 } as const
 

@@ -12,6 +12,7 @@ it("offers only what would change something", () => {
     "Compact cards",
     "Show hidden models",
     "Group hosts by tag",
+    "Messages of this page",
     "Keyboard shortcuts",
   ])
   const other = paletteActions({ theme: "dark", density: "compact", query: { hidden: "1", group: "tag" } })
@@ -21,6 +22,7 @@ it("offers only what would change something", () => {
     "Comfortable cards",
     "Do not show hidden models",
     "Do not group hosts",
+    "Messages of this page",
     "Keyboard shortcuts",
   ])
 })

@@ -5,7 +5,7 @@ import type { Density } from "../fleet/density.ts"
 import type { ThemeChoice } from "../platform/theme.ts"
 import type { PaletteEntry } from "./palette.ts"
 
-export type ActionName = `theme ${ThemeChoice}` | `density ${Density}` | "keys"
+export type ActionName = `theme ${ThemeChoice}` | `density ${Density}` | "keys" | "messages"
 
 interface Now {
   readonly theme: ThemeChoice
@@ -37,6 +37,7 @@ export function paletteActions({ theme, density, query }: Now): PaletteEntry[] {
       view.hidden ? "Do not show hidden models" : "Show hidden models",
     ),
     fleetAction(view, { grouped: !view.grouped }, view.grouped ? "Do not group hosts" : "Group hosts by tag"),
+    action("messages", { icon: "bell", title: "Messages of this page" }),
     action("keys", { icon: "file", title: "Keyboard shortcuts" }),
   ]
 }
