@@ -153,7 +153,13 @@ export function everyState(nowMs: number): FleetHost[] {
       gpu_label: "2 × RTX 3090 24 GB",
       cards: [RTX3090, RTX3090],
       lease: {
-        ...{ lease_id: "00000000-0000-4000-8000-0000000000b1", holder: "bench", purpose: "speed bench", mode: "exclusive", state: "held" },
+        ...{
+          lease_id: "00000000-0000-4000-8000-0000000000b1",
+          holder: "bench",
+          purpose: "speed bench",
+          mode: "exclusive",
+          state: "held",
+        },
         ...{ granted_at: instantOf(nowMs - 60_000), expires_at: instantOf(nowMs + 252_000) },
         ...{ holders: 1, waiting: 0 },
       },

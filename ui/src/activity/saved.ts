@@ -34,7 +34,9 @@ export function withoutSaved(list: readonly SavedFilter[], name: string): SavedF
 }
 
 export function savedFilters(saved: SavedFilter): Filters {
-  return filtersOf(Object.fromEntries(Object.entries(saved.query).map(([key, value]) => [key, valueOf(value)])))
+  return filtersOf(
+    Object.fromEntries(Object.entries(saved.query).map(([key, value]) => [key, valueOf(value)])),
+  )
 }
 
 function valueOf(value: string | readonly string[]): string | string[] {
