@@ -29,6 +29,8 @@ async function served(basePath: string, { isBuilt = true, actor, firstScreen }: 
     writeFileSync(join(root, "assets", "a-1.js"), "go()")
     writeFileSync(join(root, "assets", "a-1.js.gz"), gzipSync("go()"))
     writeFileSync(join(root, "favicon.svg"), "<svg/>")
+    writeFileSync(join(root, "manifest.webmanifest"), "{}")
+    writeFileSync(join(root, "icon-192.png"), "")
   }
   writeFileSync(join(root, "..", "outside.txt"), "secret")
   const app = Fastify()
@@ -96,6 +98,16 @@ it("says how to build the cockpit when it is not built", async () => {
   const reply = await get("/", browser)
   expect(reply.statusCode).toBe(503)
   expect(reply.body).toContain("pnpm build")
+})
+
+it.each([
+  ["manifest.webmanifest", "application/manifest+json"],
+  ["icon-192.png", "image/png"],
+  ["favicon.svg", "image/svg+xml"],
+])("says of what kind %s is, so that the cockpit can be installed", async (name, type) => {
+  const get = await served("/control")
+  const reply = await get(`/control/${name}`, browser)
+  expect([reply.statusCode, String(reply.headers["content-type"]).split(";")[0]]).toEqual([200, type])
 })
 
 describe("the page that shows the fleet", () => {
