@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process"
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -21,6 +22,7 @@ import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { newWorld, runHub } from "../../test/running-hub.ts"
 import type { World } from "../../test/running-hub.ts"
 import { hostCredentials } from "../hosts/credentials.ts"
+import { FleetSnapshot } from "@boocontrol/shared/fleet"
 import { HostId, InstanceId } from "@boocontrol/shared/ids"
 import { inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
 
@@ -166,7 +168,7 @@ describe("credentials of a host", () => {
     expect(Object.keys(revocationsOf(nats.folder))).toHaveLength(1)
   })
 
-  it("reach the machine by `enroll`, which may then speak for that host and no other", async () => {
+  it("reach the machine by `enroll`, which speaks for that host, also after its credentials were replaced", async () => {
     const nats = await natsForTest({ auth: true })
     const dataDir = mkdtempSync(join(inject("testFolder"), "enrol-"))
     symlinkSync(nats.folder, join(dataDir, "nats"))
@@ -194,7 +196,25 @@ describe("credentials of a host", () => {
     expect(await sidecar(["enroll", "--hub", url, "--token", token])).toMatchObject({
       ...{ code: 1, err: expect.stringContaining("for far was used already") },
     })
-  }, 60_000)
+
+    const idle = { LLAMA_SWAP_URL: "http://127.0.0.1:1", NVIDIA_SMI: "/nowhere" }
+    const running = spawn(process.execPath, [SIDECAR, "run"], {
+      ...{ env: { BOO_DATA_DIR: machine, ...idle }, stdio: "ignore" },
+    })
+    onTestFinished(() => void running.kill("SIGKILL"))
+    const headers = { authorization: `Bearer ${"t".repeat(20)}` }
+    const seenAt = async (): Promise<string> => {
+      const { hosts } = FleetSnapshot.parse(await (await own.get("/fleet", { headers })).json())
+      return hosts.find(({ provider_id }) => provider_id === "far")?.last_seen_at ?? ""
+    }
+    await expect.poll(seenAt, { timeout: 15_000 }).not.toBe("")
+    expect((await hub(["host", "rotate", "far"], env)).code).toBe(0)
+    const before = await seenAt()
+    copyFileSync(join(nats.folder, "hosts", "far.creds"), join(machine, "far.creds"))
+    // By itself, with the new ones: nobody starts it again.
+    await expect.poll(async () => (await seenAt()) > before, { timeout: 60_000 }).toBe(true)
+    expect(running.exitCode).toBeNull()
+  }, 120_000)
 
   it("are not made where NATS is not ours", async () => {
     const dataDir = mkdtempSync(join(inject("testFolder"), "creds-"))

@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { randomUUID } from "node:crypto"
 import { join } from "node:path"
-import * as z from "zod/mini"
 import { ENVELOPE_VERSION } from "@boocontrol/shared/envelope"
 import { BootId, InstanceId } from "@boocontrol/shared/ids"
 import { inboxPrefixOf, subjects } from "@boocontrol/shared/subjects"
@@ -16,7 +15,7 @@ import { reasonOf } from "../platform/log.ts"
 import { natsLink } from "../platform/nats.ts"
 import { isThisMachine } from "../presence/addresses.ts"
 import { resumeAsk } from "../publish/resume.ts"
-import { loadFrom } from "../spool/folder.ts"
+import { identityIn } from "../spool/folder.ts"
 import { COLUMNS, fieldsFrom } from "../telemetry/gpu/fields.ts"
 import { cardPower } from "../telemetry/gpu/sleep.ts"
 import { VERSION } from "../version.ts"
@@ -63,9 +62,7 @@ export async function checkNats(config: Config, clock: Clock): Promise<Finding[]
     clock,
     log: { info: () => {}, warn: (message) => void troubles.push(message) },
   })
-  const instance =
-    loadFrom(spool.folder, "instance", z.object({ instance: InstanceId }))?.instance ??
-    InstanceId.parse(randomUUID())
+  const instance = identityOrAny(spool.folder)
   link.subscribe(subjects.commandsOf(hostId), () => {})
   link.start()
   try {
@@ -112,6 +109,15 @@ export async function checkNats(config: Config, clock: Clock): Promise<Finding[]
     ]
   } finally {
     await link.stop(0)
+  }
+}
+
+/** As what `run` will speak: under another identity the hub would take this for a twin, and refuse `run` for a while. */
+function identityOrAny(folder: string): InstanceId {
+  try {
+    return identityIn(folder)
+  } catch {
+    return InstanceId.parse(randomUUID())
   }
 }
 

@@ -85,7 +85,8 @@ function saveIn(path: string, name: string, value: unknown): void {
   }
 }
 
-function identityIn(path: string): InstanceId {
+/** Who the installation in a folder is; made and kept where it is not known yet. */
+export function identityIn(path: string): InstanceId {
   const saved = loadFrom(path, "instance", z.object({ instance: InstanceId }))
   if (saved) return saved.instance
   const instance = InstanceId.parse(randomUUID())
