@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ActionAccepted, HostAction, QueueFullDetails } from "@boocontrol/shared/actions"
+import { AuditRow } from "@boocontrol/shared/audit"
 import { Command } from "@boocontrol/shared/commands"
 import { ErrorBody } from "@boocontrol/shared/errors"
 import { pageOf } from "@boocontrol/shared/http"
@@ -267,11 +268,11 @@ describe("a host that is leased", () => {
       code: "LEASE_LOST",
       details: { lost_as: "revoked" },
     })
-    const audited = await world.database
-      .sql`select actor, action, detail from audit_log where provider_id = ${id}`
-    expect(audited).toMatchObject([
-      { actor: "local", action: "lease.takeover", detail: { holder: "nightly" } },
-    ])
+    const audited = pageOf(AuditRow).parse(await (await hub.get(`/audit?provider_id=${id}`)).json())
+    expect(audited).toMatchObject({
+      rows: [{ actor: "local", action: "lease.takeover", provider_id: id, detail: { holder: "nightly" } }],
+      next: null,
+    })
     say.ended(told[0])
   })
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify"
 import * as z from "zod/mini"
 import { ActionAccepted, ActionRequest, HostAction } from "@boocontrol/shared/actions"
+import { AuditQuery, AuditRow } from "@boocontrol/shared/audit"
 import { BooError } from "@boocontrol/shared/errors"
 import { PageQuery, pageOf } from "@boocontrol/shared/http"
 import { HostId } from "@boocontrol/shared/ids"
@@ -49,6 +50,15 @@ export function actionsRoutes({ ask, store, hosts }: ActionsRoutesOptions) {
         const host = knownHost(hosts, parseParams(HostParams, request.params).id)
         return store.page(host, parseQuery(PageQuery, request.query))
       },
+    )
+
+    app.get(
+      "/audit",
+      describeRoute({
+        summary: "Who took over a host, and what else others will ask about, newest first",
+        ...{ tags, querystring: AuditQuery, response: pageOf(AuditRow) },
+      }),
+      async (request) => store.auditPage(parseQuery(AuditQuery, request.query)),
     )
   }
 }

@@ -1,6 +1,7 @@
 import * as z from "zod/mini"
 import { ActionRequest, HostAction, QUEUE_DEPTH } from "@boocontrol/shared/actions"
 import type { ActionState } from "@boocontrol/shared/actions"
+import type { AuditQuery } from "@boocontrol/shared/audit"
 import { CommandId } from "@boocontrol/shared/commands"
 import { BooError } from "@boocontrol/shared/errors"
 import type { Page, PageQuery } from "@boocontrol/shared/http"
@@ -8,6 +9,7 @@ import { HostId } from "@boocontrol/shared/ids"
 import type { HubId } from "@boocontrol/shared/ids"
 import { Instant } from "@boocontrol/shared/time"
 import type { Sql } from "../platform/postgres.ts"
+import { auditPage } from "./audit.ts"
 
 /** The payload is the host id. */
 export const ACTIONS_CHANNEL = "boo_actions"
@@ -130,6 +132,7 @@ export function actionsStore(sql: Sql) {
       const last = page.at(-1)
       return { rows: page, next: rows.length > limit && last ? writeCursor(last) : null }
     },
+    auditPage: (query: AuditQuery) => auditPage(sql, query),
     async audit(entry: { actor: string; action: string; host: HostId; detail: Record<string, unknown> }) {
       const { actor, action, host, detail } = entry
       await sql`

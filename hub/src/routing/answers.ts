@@ -83,6 +83,7 @@ function statusOf({ health }: Deciding, host: RouteHost, { id, state }: HostMode
   if (!host.enabled || host.liveness !== "connected" || host.baseUrl === null) return "offline"
   if (health(host.id, id) === "open") return "unhealthy"
   if (host.lease?.mode === "exclusive") return "leased"
+  if (state === "error") return "unhealthy"
   if (state === "ready") return "loaded"
   return state === "starting" ? "loading" : "swap_needed"
 }

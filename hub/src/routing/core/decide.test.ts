@@ -103,6 +103,15 @@ describe("who is passed over", () => {
     expect(order(around, routeAsk("blind", { images: true }))).toEqual(["a/blind"])
   })
 
+  it("one whose last load failed, unless it is named", () => {
+    const around = deciding(
+      { hosts: [routeHost("a", [routeModel("qwen-8b", { state: "error" }), routeModel("qwen-4b")])] },
+      { policies: DEFAULT_POLICIES },
+    )
+    expect(order(around, routeAsk("auto"))).toEqual(["a/qwen-4b"])
+    expect(order(around, routeAsk("qwen-8b"))).toEqual(["a/qwen-8b"])
+  })
+
   it("a chat model for embeddings, and an embedding model for chat", () => {
     const list = [routeHost("a", [loaded("qwen-8b"), loaded("nomic-embed-text")])]
     const around = deciding({ hosts: list }, { policies: DEFAULT_POLICIES })

@@ -72,6 +72,9 @@ function fitRefusal(place: Place, ask: RouteAsk, { isPicked, rule }: FilterAroun
       }
   }
   if (!isPicked) return null
+  // Whoever names such a model may try it again; nobody is sent there who named none.
+  if (place.kind === "host" && place.model.state === "error")
+    return { reason: "unhealthy", why: "its last load failed" }
   const lacking = lacks(place, ask, filters.capabilities ?? [])
   if (lacking !== null) return { reason: "capability", why: lacking }
   const quality = model.quality(task)
