@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { instantOf } from "@boocontrol/shared/time"
+import type { Instant } from "@boocontrol/shared/time"
 import { activityRoutes } from "../../hub/src/activity/routes.ts"
 import { cursorOf } from "../../hub/src/activity/cursor.ts"
 import { manualClock } from "../../hub/src/platform/clock-manual.ts"
@@ -59,7 +60,7 @@ interface Hot {
 }
 
 function hotQueries({ nowMs, days }: HistorySize): Hot[] {
-  const at = (agoMs: number): string => instantOf(nowMs - agoMs)
+  const at = (agoMs: number): Instant => instantOf(nowMs - agoMs)
   const past = cursorOf({ ts: at((days / 2) * DAY_MS), id: "0193a000-0000-7000-8000-0000000000b1" as never })
   const perf = (agoMs: number, lengthMs: number): string =>
     `/perf?provider_id=${host(1)}&from=${at(agoMs)}&to=${at(agoMs - lengthMs)}`

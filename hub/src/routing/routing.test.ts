@@ -97,18 +97,23 @@ describe("policies", () => {
     const swing = (name: string) => ({ policy: { name: "swing", rules: [{ ...rule, name }] } })
     await post("policies", swing("before"))
     const decided: { rule: string | null; afterSave: boolean }[] = []
-    let isSaved = false
+    const saved = { isDone: false }
     const send = async (): Promise<void> => {
       const ask: GatewayAsk = { ...ASK, requestId: `swing-${decided.length}`, model: "auto:swing" }
       const told = hub.app.routing.open(ask, new AbortController().signal)
       const attempt = await told.next()
-      decided.push({ rule: attempt.kind === "attempt" ? attempt.host : attempt.reason, afterSave: isSaved })
+      decided.push({
+        rule: attempt.kind === "attempt" ? attempt.host : attempt.reason,
+        afterSave: saved.isDone,
+      })
       if (attempt.kind === "attempt")
         attempt.finished({ status: 200, firstByteMs: 1, durationMs: 1, usage: null })
       told.close({ outcome: "answered" })
     }
-    const saving = hub.send("PUT", "/routing/policies/swing", swing("after")).then(() => (isSaved = true))
-    while (!isSaved || decided.length < 200) {
+    const saving = hub
+      .send("PUT", "/routing/policies/swing", swing("after"))
+      .then(() => (saved.isDone = true))
+    while (!saved.isDone || decided.length < 200) {
       await send()
       await new Promise((resolve) => setImmediate(resolve))
     }
