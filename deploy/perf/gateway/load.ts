@@ -87,18 +87,20 @@ export function chatRequest({
   port,
   modelLast,
   stream = false,
+  model = "m",
   headers = {},
 }: {
   bytes: number
   port: number
   modelLast: boolean
   stream?: boolean
+  model?: string
   headers?: Record<string, string>
 }): Buffer {
   const turn = `Please look at \\"src/main.ts\\" and say what it does.\\nThen list each function with one line. `
   const messages = `"messages":[{"role":"user","content":"${turn.repeat(Math.ceil(bytes / turn.length)).slice(0, -2)}"}]`
   const rest = `${messages},"temperature":0.7,"max_tokens":100${stream ? `,"stream":true` : ""}`
-  const body = modelLast ? `{${rest},"model":"m"}` : `{"model":"m",${rest}}`
+  const body = modelLast ? `{${rest},"model":"${model}"}` : `{"model":"${model}",${rest}}`
   const all = {
     ...{ host: `127.0.0.1:${port}`, "content-type": "application/json", accept: "application/json" },
     ...{ "user-agent": "OpenAI/JS 6.1.0", "content-length": String(Buffer.byteLength(body)), ...headers },

@@ -31,6 +31,7 @@ const say = (line: string): void => console.log(line)
 
 interface Proxy extends Pick<Peer, "name" | "port" | "headers"> {
   readonly pid: number | null
+  readonly model?: string
 }
 
 interface Figures {
@@ -39,13 +40,16 @@ interface Figures {
   p50Ms: number[]
   streamUs: number[]
   failed: number
+  failedStreams: number
 }
 
 const OURS = "BooControl"
+/** A host with llama-swap's usual 10 at a time: of 32 connections 22 wait in the fleet queue, which no peer has. */
+const QUEUED = "BooControl, 10 slots, 22 wait"
 const DIRECT = "direct"
 
 async function measure(proxy: Proxy, figures: Figures): Promise<void> {
-  const { port, headers } = proxy
+  const { port, headers, model = "m" } = proxy
   const run = async (
     request: Buffer,
     connections: number,
@@ -56,8 +60,8 @@ async function measure(proxy: Proxy, figures: Figures): Promise<void> {
     figures.failed += failed
     return { us: done > 0 ? (spent / done) * 1e6 : Number.NaN, p50: percentile(latenciesMs, 0.5), done }
   }
-  const small = chatRequest({ bytes: 1024, port, modelLast: false, headers })
-  const large = chatRequest({ bytes: 32 * 1024, port, modelLast: true, headers })
+  const small = chatRequest({ bytes: 1024, port, modelLast: false, model, headers })
+  const large = chatRequest({ bytes: 32 * 1024, port, modelLast: true, model, headers })
   figures.p50Ms.push((await run(small, 1)).p50)
   figures.cpuUs1k.push((await run(small, 32)).us)
   figures.cpuUs32k.push((await run(large, 32)).us)
@@ -69,8 +73,8 @@ async function measureStreams(proxy: Proxy, figures: Figures): Promise<void> {
   const before = proxy.pid === null ? 0 : treeCpuSeconds(proxy.pid)
   const { done, failed } = await load({ port, request, connections: 64, ms })
   const spent = proxy.pid === null ? 0 : treeCpuSeconds(proxy.pid) - before
-  figures.failed += failed
-  figures.streamUs.push((spent / (done * 100)) * 1e6)
+  figures.failedStreams += failed
+  figures.streamUs.push(done > 0 ? (spent / (done * 100)) * 1e6 : Number.NaN)
 }
 
 const median = (list: readonly number[]): number =>
@@ -106,9 +110,9 @@ function report(all: ReadonlyMap<string, Figures>): void {
     }
   }
   say(
-    `\n${"median of the rounds".padEnd(34)} us/request 1 KB   us/request 32 KB   added p50 ms   us/event   failed`,
+    `\n${"median of the rounds".padEnd(34)} us/request 1 KB   us/request 32 KB   added p50 ms   us/event   failed   failed streams`,
   )
-  for (const [name, { failed }] of all) {
+  for (const [name, { failed, failedStreams }] of all) {
     if (name === DIRECT) continue
     const { small, large, added, stream } = of(name)
     const cells = [
@@ -117,7 +121,7 @@ function report(all: ReadonlyMap<string, Figures>): void {
       added.toFixed(3).padStart(16),
     ]
     say(
-      `${name.padEnd(34)} ${cells.join(" ")} ${stream.toFixed(1).padStart(10)} ${String(failed).padStart(8)}`,
+      `${name.padEnd(34)} ${cells.join(" ")} ${stream.toFixed(1).padStart(10)} ${String(failed).padStart(8)} ${String(failedStreams).padStart(16)}`,
     )
   }
   const [ours, portkey, fastify, nginx] = [
@@ -164,18 +168,27 @@ function report(all: ReadonlyMap<string, Figures>): void {
   })
 }
 
+async function json(url: string, method: string, body: unknown): Promise<unknown> {
+  const headers = { "content-type": "application/json" }
+  const reply = await fetch(url, { method, headers, body: JSON.stringify(body) })
+  if (!reply.ok) throw new Error(`${method} ${url} answered ${reply.status}: ${await reply.text()}`)
+  return reply.json()
+}
+
 async function proxies(mock: Mock, run: (list: readonly Proxy[]) => Promise<void>): Promise<void> {
   const stack = await startStack()
-  const voice = await speakFor(stack.natsUrl, [{ id: "mock", url: mock.url, models: ["m"] }])
+  const voice = await speakFor(stack.natsUrl, [
+    { id: "mock", url: mock.url, models: ["m"] },
+    { id: "narrow", url: mock.url, models: ["queued"] },
+  ])
   const peers: Peer[] = []
   try {
     await listed(stack.hubUrl, "m")
-    const made = await fetch(`${stack.hubUrl}/api/control/keys`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ label: "perf", requests_per_min: 100_000_000, models: ["*"] }),
-    })
-    const { key } = (await made.json()) as { key: string }
+    await listed(stack.hubUrl, "queued")
+    // Peers send on whatever comes: what they are compared with must not wait for a slot either.
+    await json(`${stack.hubUrl}/api/control/hosts/mock`, "PATCH", { tags: ["slots:128"] })
+    const wanted = { label: "perf", requests_per_min: 100_000_000, models: ["*"] }
+    const { key } = (await json(`${stack.hubUrl}/api/control/keys`, "POST", wanted)) as { key: string }
     mkdirSync(values.scratch, { recursive: true })
     for (const kind of findPeers(values.scratch, say)) {
       if (values.only !== undefined && !values.only.split(",").some((part) => kind.name.includes(part)))
@@ -189,7 +202,8 @@ async function proxies(mock: Mock, run: (list: readonly Proxy[]) => Promise<void
       ...{ name: OURS, port: Number(new URL(stack.hubUrl).port), pid: stack.hub.pid ?? null },
       headers: { authorization: `Bearer ${key}`, "x-boo-source": "perf" },
     }
-    await run([{ name: DIRECT, port: mock.port, pid: null, headers: {} }, ours, ...peers])
+    const queued: Proxy = { ...ours, name: QUEUED, model: "queued" }
+    await run([{ name: DIRECT, port: mock.port, pid: null, headers: {} }, ours, queued, ...peers])
   } finally {
     for (const peer of peers) peer.stop()
     await voice.stop()
@@ -219,11 +233,14 @@ const mock = await startMock()
 try {
   await proxies(mock, async (list) => {
     const all = new Map<string, Figures>(
-      list.map(({ name }) => [name, { cpuUs1k: [], cpuUs32k: [], p50Ms: [], streamUs: [], failed: 0 }]),
+      list.map(({ name }) => [
+        name,
+        { cpuUs1k: [], cpuUs32k: [], p50Ms: [], streamUs: [], failed: 0, failedStreams: 0 },
+      ]),
     )
     // Code that is not compiled yet would be measured otherwise: twice the processor time in the first thousands.
-    for (const { port, headers } of list) {
-      const request = chatRequest({ bytes: 1024, port, modelLast: false, headers })
+    for (const { port, headers, model = "m" } of list) {
+      const request = chatRequest({ bytes: 1024, port, modelLast: false, model, headers })
       await load({ port, request, connections: 32, ms: WARM_UP_MS })
     }
     for (let round = 0; round < rounds; round++) {

@@ -95,6 +95,7 @@ function npmPeers(folder: string): PeerKind[] {
           env,
           stdio: "ignore",
         })
+        // Its streams fail under Node 24 whatever provider is named: it adds headers to a reply of fetch, which are fixed.
         const custom = `http://127.0.0.1:${upstream}/v1`
         const headers = {
           "x-portkey-provider": "openai",

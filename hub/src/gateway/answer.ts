@@ -13,6 +13,20 @@ export interface AnswerFacts {
   readonly requestId: string
 }
 
+const LAST_CHUNK = Buffer.from("0\r\n\r\n")
+/** Node has so many bytes of room to write a string from without asking for more. */
+const IN_ONE_PIECE = 12 * 1024
+
+function framed(chunk: Buffer): Buffer {
+  const head = `${chunk.length.toString(16)}\r\n`
+  const whole = Buffer.allocUnsafe(head.length + chunk.length + 2)
+  whole.write(head, 0, "latin1")
+  chunk.copy(whole, head.length)
+  whole[whole.length - 2] = 0x0d
+  whole[whole.length - 1] = 0x0a
+  return whole
+}
+
 /** What goes to the client: one head, then bytes as fast as the client takes them, then an end of the right shape. */
 export class Answer {
   readonly #response: ServerResponse
@@ -20,6 +34,8 @@ export class Answer {
   readonly #kind: EndpointKind
   readonly #requestId: string
   #isStream = false
+  /** Chunks of the transfer are framed here, each in one buffer with its data: Node writes four pieces for each. */
+  #isFramed = false
   bytes = 0
 
   constructor({ response, api, kind, requestId }: AnswerFacts) {
@@ -36,25 +52,43 @@ export class Answer {
   begin(status: number, headers: string[], isStream: boolean): void {
     this.#isStream = isStream
     this.#response.writeHead(status, headers)
+    if (!this.#response.chunkedEncoding) return
+    this.#response.chunkedEncoding = false
+    this.#isFramed = true
   }
 
   /** Pauses the source where the client does not keep up. */
   write(chunk: Buffer, source: Dispatcher.DispatchController): void {
+    // Framed, nothing would be the end.
+    if (chunk.length === 0) return
     this.bytes += chunk.length
-    if (this.#response.write(chunk) || source.paused) return
+    if (this.#response.write(this.#isFramed ? framed(chunk) : chunk) || source.paused) return
     source.pause()
     this.#response.once("drain", () => source.resume())
   }
 
   end(chunk?: Buffer): void {
     if (chunk !== undefined) this.bytes += chunk.length
-    this.#response.end(chunk)
+    if (this.#isFramed) return this.#endFramed(chunk)
+    // One string of head and body is the one thing that Node hands to the system in one piece.
+    if (chunk !== undefined && chunk.length <= IN_ONE_PIECE) {
+      this.#response.end(chunk.toString("latin1"), "latin1")
+    } else this.#response.end(chunk)
+  }
+
+  #endFramed(chunk: Buffer | undefined): void {
+    if (chunk === undefined || chunk.length === 0) return void this.#response.end(LAST_CHUNK)
+    this.#response.end(Buffer.concat([framed(chunk), LAST_CHUNK]))
   }
 
   /** The problem in the shape of the API: as a reply, or as the last event of a stream that has begun. */
   refuse(problem: GatewayProblem, headers: readonly string[] = []): void {
     if (!this.begun) return this.#reply(problem, headers)
-    if (this.#isStream) this.#response.end(errorEvent(this.#kind, problem))
+    if (this.#isStream) {
+      const event = Buffer.from(errorEvent(this.#kind, problem))
+      if (this.#isFramed) this.#endFramed(event)
+      else this.#response.end(event)
+    }
     // There is no place for words in a body with a length: the client must see that it is not whole.
     else this.#response.destroy()
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import type { EndpointKind } from "@boocontrol/shared/gateway"
 
@@ -22,7 +22,7 @@ export interface AskFacts {
   readonly body: ReadBody
 }
 
-/** A request in the words of whoever decides. What costs a look at body or headers is looked at when it is asked for. */
+/** A request in the words of whoever decides. What costs a look at body or headers is looked at when it is asked for, once. */
 export class Ask implements RouteAsk {
   readonly requestId: string
   readonly endpoint: EndpointKind
@@ -36,6 +36,8 @@ export class Ask implements RouteAsk {
   readonly #request: IncomingMessage
   readonly #body: ReadBody
   #headers: ReadonlyMap<string, string> | null = null
+  #hasImages: boolean | null = null
+  #prefix: string | null | undefined
 
   constructor({ requestId, endpoint, source, keyLabel, request, body }: AskFacts) {
     this.requestId = requestId
@@ -52,7 +54,9 @@ export class Ask implements RouteAsk {
   }
 
   get hasImages(): boolean {
-    return this.#body.scanned !== null && IMAGE_MARKS.some((mark) => this.#body.head.includes(mark))
+    this.#hasImages ??=
+      this.#body.scanned !== null && IMAGE_MARKS.some((mark) => this.#body.head.includes(mark))
+    return this.#hasImages
   }
 
   get lease(): RouteAsk["lease"] {
@@ -68,11 +72,11 @@ export class Ask implements RouteAsk {
   }
 
   get prefix(): string | null {
+    if (this.#prefix !== undefined) return this.#prefix
     const at = this.#body.scanned?.promptAt ?? null
-    if (at === null) return null
-    return createHash("sha1")
-      .update(this.#body.head.subarray(at, at + PREFIX_BYTES))
-      .digest("base64url")
+    this.#prefix =
+      at === null ? null : hash("sha1", this.#body.head.subarray(at, at + PREFIX_BYTES), "base64url")
+    return this.#prefix
   }
 
   get headers(): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 import type { GatewayKey, MadeGatewayKey, NewGatewayKey } from "@boocontrol/shared/gateway"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { v7 as uuidv7 } from "uuid"
@@ -54,7 +54,7 @@ export class Keyring {
 
   look(credential: string | null): Shown {
     if (credential === null || !credential.startsWith(PREFIX)) return null
-    const held = this.#byHash.get(hashOf(credential).toString("base64"))
+    const held = this.#byHash.get(hash("sha256", credential, "base64"))
     if (held === undefined) return wrong("This key is not known here", "key_unknown")
     const { revoked_at, expires_at, label } = held.stored
     if (revoked_at !== null) return wrong(`The key ${label} was revoked`, "key_revoked")
@@ -204,7 +204,7 @@ function later(at: GatewayKey["last_used_at"], ms: number): GatewayKey["last_use
 }
 
 function hashOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest()
+  return hash("sha256", key, "buffer")
 }
 
 function wrong(message: string, code: string): { problem: GatewayProblem } {

@@ -28,6 +28,36 @@ export interface DispatchEnd {
   readonly usage: { readonly promptTokens: number | null; readonly outputTokens: number | null } | null
 }
 
+/**
+ * What waits to be written: of the request only what its row says. Its body and its connection must not be held for a
+ * quarter of a second because of a row.
+ */
+type Kept = Omit<DispatchEnd, "ask" | "given" | "decision"> & {
+  readonly requestId: string
+  readonly asked: Pick<RouteAsk, "model" | "source" | "key" | "endpoint">
+  readonly decision: Omit<Decision, "ask">
+}
+
+function kept(end: DispatchEnd): Kept {
+  const { resolution, policy, rule, ranked, refused, problem } = end.decision
+  const { model, source, key, endpoint } = end.ask
+  return {
+    requestId: end.given.requestId,
+    asked: { model, source, key, endpoint },
+    decision: { resolution, policy, rule, ranked, refused, problem },
+    ranked: end.ranked,
+    attempt: end.attempt,
+    atMs: end.atMs,
+    waitMs: end.waitMs,
+    isSwap: end.isSwap,
+    outcome: end.outcome,
+    reason: end.reason,
+    ttftMs: end.ttftMs,
+    durationMs: end.durationMs,
+    usage: end.usage,
+  }
+}
+
 export interface DispatchLog {
   add(end: DispatchEnd): void
   /** Ends that were not kept because Postgres took too long. */
@@ -50,14 +80,15 @@ export function createDispatchLog(around: {
   log: Log
 }): DispatchLog {
   const { store, nc, clock, log } = around
-  let ends: DispatchEnd[] = []
+  let ends: Kept[] = []
   let lost = 0
   let writing: Promise<void> | null = null
   let cancel: (() => void) | null = null
 
   const flush = async (): Promise<void> => {
     while (ends.length > 0) {
-      const rows = ends.slice(0, BATCH).map(rowOf)
+      // Each row is written down once, for the table and for whoever listens.
+      const rows = ends.slice(0, BATCH).map((end) => JSON.stringify(rowOf(end)))
       try {
         await store.insert(rows)
       } catch (error) {
@@ -65,7 +96,7 @@ export function createDispatchLog(around: {
         return
       }
       ends = ends.slice(rows.length)
-      for (const row of rows) nc.publish(subjects.hubDispatch, JSON.stringify(row))
+      for (const row of rows) nc.publish(subjects.hubDispatch, row)
     }
   }
   const round = (): void => {
@@ -75,7 +106,7 @@ export function createDispatchLog(around: {
   return {
     add(end) {
       if (ends.length >= MOST_WAITING) lost += 1
-      else ends.push(end)
+      else ends.push(kept(end))
     },
     lost: () => lost,
     start: () => void (cancel ??= clock.every(FLUSH_MS, round)),
@@ -88,19 +119,32 @@ export function createDispatchLog(around: {
   }
 }
 
-export function rowOf(end: DispatchEnd): RouteDispatch {
-  const { ask, given, decision, ranked, usage } = end
+const POOL = new Uint8Array(16 * 256)
+let used = POOL.length
+
+/** One call to the system's generator for 256 ids; no byte is given out twice. */
+function random16(): Uint8Array {
+  if (used === POOL.length) {
+    crypto.getRandomValues(POOL)
+    used = 0
+  }
+  used += 16
+  return POOL.subarray(used - 16, used)
+}
+
+function rowOf(end: Kept): RouteDispatch {
+  const { asked, decision, ranked, usage } = end
   const terms = ranked?.terms
   return {
     ...{
-      id: v7({ msecs: end.atMs }),
+      id: v7({ msecs: end.atMs, random: random16() }),
       ts: instantOf(end.atMs),
-      request_id: given.requestId,
-      asked_model: ask.model,
+      request_id: end.requestId,
+      asked_model: asked.model,
     },
     ...{ resolved_as: decision.resolution.as, policy: decision.policy?.policy.name ?? null },
-    ...{ policy_version: decision.policy?.version ?? null, rule: decision.rule.name, source: ask.source },
-    ...{ key_label: ask.key, endpoint: ask.endpoint, attempt: end.attempt },
+    ...{ policy_version: decision.policy?.version ?? null, rule: decision.rule.name, source: asked.source },
+    ...{ key_label: asked.key, endpoint: asked.endpoint, attempt: end.attempt },
     provider_id: ranked && providerOf(ranked.place),
     model: ranked?.place.model.id ?? null,
     ...{ swap: end.isSwap, wait_ms: end.waitMs, ttft_ms: end.ttftMs, duration_ms: end.durationMs },

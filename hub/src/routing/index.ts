@@ -96,36 +96,29 @@ export function createRouting(options: RoutingOptions): Routing {
 
   const health = (provider: string, model: string): ReturnType<typeof healthOf> => {
     const nowMs = clock.now()
-    const place = healthOf(places.get(placeKey(provider, model)) ?? FRESH, nowMs)
-    const host = HostId.safeParse(provider)
-    const isClosed = host.success && breakers.closedFor(host.data, nowMs) !== null
-    return isClosed ? worse(place, "open") : place
+    const place = places.size === 0 ? FRESH : (places.get(placeKey(provider, model)) ?? FRESH)
+    const own = healthOf(place, nowMs)
+    const host = hostIdOf(provider)
+    const isClosed = host !== null && breakers.closedFor(host, nowMs) !== null
+    return isClosed ? worse(own, "open") : own
   }
 
-  const deciding = (): Deciding => {
-    const nowMs = clock.now()
+  const warmShare: Deciding["moment"]["warmShare"] = (host, model, ask) => {
+    if (ask.session === null) return 0
+    const place = { host, model: model.id, instance: model.instance }
+    return warm.share([ask.session], place, ask.prompt_tokens ?? 600)
+  }
+  const use: Deciding["moment"]["use"] = (host, model) => {
+    const instance = placeNow(host, model)?.model.instance ?? null
     return {
-      ...{ ...view.current(), policies: catalogue.policies, health },
-      moment: {
-        ...{ nowMs, ahead: room.ahead },
-        warmShare: (host, model, ask) =>
-          ask.session === null
-            ? 0
-            : warm.share(
-                [ask.session],
-                { host, model: model.id, instance: model.instance },
-                ask.prompt_tokens ?? 600,
-              ),
-        use(host, model) {
-          const place = placeNow(host, model)
-          const instance = place?.model.instance ?? null
-          return {
-            perMs: room.demand.perMs(model, nowMs),
-            warmTokens: warm.warmTokens({ host, model, instance }),
-          }
-        },
-      },
+      perMs: room.demand.perMs(model, clock.now()),
+      warmTokens: warm.warmTokens({ host, model, instance }),
     }
+  }
+  const deciding = (): Deciding => {
+    const { view: seen, names } = view.current()
+    const moment = { nowMs: clock.now(), ahead: room.ahead, warmShare, use }
+    return { view: seen, names, policies: catalogue.policies, health, moment }
   }
 
   const placeNow = (host: string, model: string): HostPlace | null => {
@@ -163,7 +156,9 @@ export function createRouting(options: RoutingOptions): Routing {
   }
   const breaker = (provider: string, model: string, next: (before: Breaker) => Breaker): void => {
     const key = placeKey(provider, model)
-    const after = next(places.get(key) ?? FRESH)
+    const before = places.get(key)
+    const after = next(before ?? FRESH)
+    if (before === undefined && after === FRESH) return
     if (after.state === "closed" && after.inRow === 0 && !after.recent.includes(true)) places.delete(key)
     else places.set(key, after)
   }
@@ -175,7 +170,7 @@ export function createRouting(options: RoutingOptions): Routing {
     sent(requestId, provider, model) {
       inFlight.add(requestId)
       view.sent(provider, model, 1)
-      breaker(provider, model, (before) => sent(before, clock.now()))
+      if (places.size > 0) breaker(provider, model, (before) => sent(before, clock.now()))
     },
     ended(requestId, provider, model) {
       inFlight.delete(requestId)
@@ -187,7 +182,7 @@ export function createRouting(options: RoutingOptions): Routing {
       breaker(provider, model, (before) => failed(before, failureKind(kind, status), clock.now())),
     succeeded(place, { given, usage, servedMs }) {
       const provider = place.kind === "host" ? place.host.id : place.target.id
-      breaker(provider, place.model.id, succeeded)
+      if (places.size > 0) breaker(provider, place.model.id, succeeded)
       if (place.kind === "target") return
       room.demand.served(place.model.id, servedMs)
       // The process that answered is the one that holds it now: what was there before a load is not.
@@ -205,7 +200,8 @@ export function createRouting(options: RoutingOptions): Routing {
     },
     addressOf(place) {
       if (place.kind === "host") {
-        const host = HostId.parse(place.host.id)
+        const host = hostIdOf(place.host.id)
+        if (host === null) throw new Error(`${place.host.id} is no host`)
         const baseUrl = place.host.baseUrl ?? ""
         return { host, target: null, baseUrl, upstreamKey: options.keys.keyOf(host), dialect: "openai" }
       }
@@ -279,6 +275,19 @@ export function createRouting(options: RoutingOptions): Routing {
       await dispatchLog.stop()
     },
   }
+}
+
+/** Ids that were looked at before: as few as there are hosts and targets. */
+const hostIds = new Map<string, HostId | null>()
+
+/** The same words as a host's id, once they are known to be one; null: they are not. */
+function hostIdOf(provider: string): HostId | null {
+  const known = hostIds.get(provider)
+  if (known !== undefined) return known
+  const parsed = HostId.safeParse(provider)
+  const host = parsed.success ? parsed.data : null
+  hostIds.set(provider, host)
+  return host
 }
 
 function failureKind(kind: string, status: number | null): FailureKind {

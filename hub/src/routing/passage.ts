@@ -69,8 +69,8 @@ const LONGEST_FIRST_BYTE_MS = 900_000
 export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: RoutingParts): Passage {
   const ask = askOf(given)
   const tried = new Set<string>()
-  const decisionId = parts.newId()
   const openedMs = parts.clock.now()
+  let decisionId: string | null = null
   let attempts = 0
   let pending: { decision: Decision; ranked: Ranked; sinceMs: number; isSwap: boolean } | null = null
   const policyName = parts.policyOf(given.model)
@@ -183,7 +183,9 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
 
   return {
     policy: policyName,
-    decisionId,
+    get decisionId() {
+      return (decisionId ??= parts.newId())
+    },
     next() {
       const decision = parts.decide(ask, tried)
       const [best] = decision.ranked
@@ -252,12 +254,21 @@ function moreMs({ place }: Ranked, waitedMs: number, parts: RoutingParts): numbe
 const BYTES_PER_TOKEN = 4
 
 export function askOf(given: GatewayAsk): RouteAsk {
+  const { model, source, keyLabel: key, promptBytes: bytes, hasImages: images } = given
+  let headers: RouteAsk["headers"] | null = null
   return {
-    ...{ model: given.model, source: given.source, key: given.keyLabel, endpoint: ENDPOINTS[given.endpoint] },
-    prompt_tokens:
-      given.promptBytes === null || given.hasImages ? null : Math.ceil(given.promptBytes / BYTES_PER_TOKEN),
-    ...{ max_tokens: given.maxTokens, tools: given.hasTools, images: given.hasImages },
-    headers: Object.fromEntries(given.headers),
+    model,
+    source,
+    key,
+    endpoint: ENDPOINTS[given.endpoint],
+    prompt_tokens: bytes === null || images ? null : Math.ceil(bytes / BYTES_PER_TOKEN),
+    max_tokens: given.maxTokens,
+    tools: given.hasTools,
+    images,
+    // Few policies look at headers: they are put together for those.
+    get headers() {
+      return (headers ??= Object.fromEntries(given.headers))
+    },
     session: given.session ?? given.prefix,
     lease: given.lease?.id ?? null,
   }

@@ -70,7 +70,8 @@ function roll(use: KeyUse, nowMs: number): void {
     use.spent.splice(0, use.spentFrom)
     use.spentFrom = 0
   }
-  if (use.day !== dayOf(nowMs)) Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0 })
+  if (use.day === dayOf(nowMs)) return
+  Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0 })
   if (use.month !== monthOf(nowMs))
     Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
 }
@@ -95,14 +96,13 @@ export function admit(
       return no("tokens_per_min", oldest + MINUTE_MS - nowMs)
   }
   const toMidnight = (use.day + 1) * DAY_MS - nowMs
-  const nextMonth = Date.UTC(1970 + Math.floor((use.month + 1) / 12), (use.month + 1) % 12) - nowMs
   if (over(use.dayTokens + wanted, limits.tokens_per_day)) return no("tokens_per_day", toMidnight)
-  if (over(use.monthTokens + wanted, limits.tokens_per_month)) return no("tokens_per_month", nextMonth)
+  if (over(use.monthTokens + wanted, limits.tokens_per_month)) return no("tokens_per_month", toNextMonth(use, nowMs))
   // What a request costs is known only afterwards: a budget that is used up lets nothing in.
   if (limits.money_per_day !== null && use.dayMoney >= limits.money_per_day)
     return no("money_per_day", toMidnight)
   if (limits.money_per_month !== null && use.monthMoney >= limits.money_per_month)
-    return no("money_per_month", nextMonth)
+    return no("money_per_month", toNextMonth(use, nowMs))
   use.starts.push(nowMs)
   use.reserved += tokens
   return { ok: true }
@@ -116,12 +116,18 @@ export function settle(
   const { nowMs, reserved, tokens, money } = done
   roll(use, nowMs)
   use.reserved = Math.max(0, use.reserved - reserved)
-  if (tokens > 0) use.spent.push({ atMs: nowMs, tokens })
+  const newest = use.spent.at(-1)
+  if (newest?.atMs === nowMs && use.spentFrom < use.spent.length) newest.tokens += tokens
+  else if (tokens > 0) use.spent.push({ atMs: nowMs, tokens })
   use.minuteTokens += tokens
   use.dayTokens += tokens
   use.monthTokens += tokens
   use.dayMoney += money
   use.monthMoney += money
+}
+
+function toNextMonth({ month }: KeyUse, nowMs: number): number {
+  return Date.UTC(1970 + Math.floor((month + 1) / 12), (month + 1) % 12) - nowMs
 }
 
 function over(wanted: number, limit: number | null): boolean {

@@ -6,7 +6,10 @@ import { placeKey, providerOf } from "./view.ts"
 import type { Place } from "./view.ts"
 
 /** Every candidate of a decision, its terms, and why it lost. Made when somebody reads it, not for each request. */
-export function candidatesOf(decision: Decision, chosen: Ranked | null): RouteCandidate[] {
+export function candidatesOf(
+  decision: Pick<Decision, "ranked" | "refused" | "rule">,
+  chosen: Ranked | null,
+): RouteCandidate[] {
   const best = chosen ?? decision.ranked[0] ?? null
   const able = decision.ranked.map((ranked): RouteCandidate => {
     const isChosen = best !== null && ranked === best

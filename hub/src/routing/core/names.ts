@@ -8,6 +8,8 @@ export interface NameTable {
   readonly hosts: ReadonlyMap<string, RouteView["hosts"][number]>
   readonly targets: ReadonlyMap<string, RouteView["targets"][number]>
   readonly policies: ReadonlySet<string>
+  /** What was looked up before: the same few names are asked for again and again. */
+  readonly known: Map<string, Resolution>
 }
 
 export interface Resolution {
@@ -41,7 +43,7 @@ export function nameTable(view: RouteView, policies: Iterable<string>): NameTabl
     }
   }
   return {
-    ...{ own, peers, policies: new Set(policies) },
+    ...{ own, peers, policies: new Set(policies), known: new Map() },
     hosts: new Map(view.hosts.map((host) => [host.id, host])),
     targets: new Map(view.targets.map((target) => [target.id, target])),
   }
@@ -52,6 +54,17 @@ export function nameTable(view: RouteView, policies: Iterable<string>): NameTabl
  * slashes included; `<host>/<model>`, which never falls through; `<target>/<model>`.
  */
 export function resolveName(table: NameTable, name: string): Resolution {
+  const known = table.known.get(name)
+  if (known) return known
+  const resolution = meaningOf(table, name)
+  if (table.known.size < MOST_KNOWN) table.known.set(name, resolution)
+  return resolution
+}
+
+/** Clients may ask for whatever they like: what is kept of it is bounded. */
+const MOST_KNOWN = 1_000
+
+function meaningOf(table: NameTable, name: string): Resolution {
   const meanings = [policyOf, modelOf, onHostOf, onTargetOf].flatMap((look) => look(table, name) ?? [])
   const [first, ...others] = meanings
   if (!first) return nothing(`no host, policy or target knows ${name}`)

@@ -13,7 +13,8 @@ const COLUMNS = [
 const Rows = z.array(RouteDispatch)
 
 export interface DispatchesStore {
-  insert(rows: readonly RouteDispatch[]): Promise<void>
+  /** Rows as JSON: a column of each would be turned into a parameter of its own otherwise, twenty a row. */
+  insert(rows: readonly string[]): Promise<void>
   /** Newest first. */
   list(
     query: Omit<DispatchesQuery, "cursor">,
@@ -25,11 +26,11 @@ export function dispatchesStore(sql: Sql): DispatchesStore {
   return {
     async insert(rows) {
       if (rows.length === 0) return
+      const columns = sql([...COLUMNS])
       await sql`
-        insert into route_dispatches ${sql(
-          rows.map((row) => ({ ...row, candidates: sql.json(row.candidates) })),
-          ...COLUMNS,
-        )} on conflict do nothing`
+        insert into route_dispatches (${columns})
+        select ${columns} from json_populate_recordset(null::route_dispatches, ${`[${rows.join(",")}]`}::text::json)
+        on conflict do nothing`
     },
     async list({ provider_id: provider, policy, source, request_id: request, limit }, after) {
       const rows = await sql`
