@@ -97,7 +97,8 @@ export function admit(
   }
   const toMidnight = (use.day + 1) * DAY_MS - nowMs
   if (over(use.dayTokens + wanted, limits.tokens_per_day)) return no("tokens_per_day", toMidnight)
-  if (over(use.monthTokens + wanted, limits.tokens_per_month)) return no("tokens_per_month", toNextMonth(use, nowMs))
+  if (over(use.monthTokens + wanted, limits.tokens_per_month))
+    return no("tokens_per_month", toNextMonth(use, nowMs))
   // What a request costs is known only afterwards: a budget that is used up lets nothing in.
   if (limits.money_per_day !== null && use.dayMoney >= limits.money_per_day)
     return no("money_per_day", toMidnight)
