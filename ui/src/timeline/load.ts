@@ -1,3 +1,4 @@
+import { HostAction } from "@boocontrol/shared/actions"
 import { ActivityRow } from "@boocontrol/shared/activity"
 import { pageOf } from "@boocontrol/shared/http"
 import type { HostId } from "@boocontrol/shared/ids"
@@ -13,6 +14,7 @@ import { spanOf } from "./view/window.ts"
 import type { Span, TimeWindow } from "./view/window.ts"
 
 const EventPage = pageOf(ModelEventRow)
+const ActionPage = pageOf(HostAction)
 const RequestPage = pageOf(ActivityRow)
 const POINTS = 800
 // One page of the hub; more bars than this would be a wall.
@@ -30,6 +32,8 @@ export interface TimelineData {
   /** There are older requests within the range than the newest thousand. */
   readonly requestsCut: boolean
   readonly swaps: SwapsReply
+  /** The newest hundred, whenever they were. */
+  readonly actions: readonly HostAction[]
 }
 
 export interface LoadedTimeline {
@@ -57,15 +61,17 @@ export function useTimelineData(id: HostId, window: Ref<TimeWindow>): LoadedTime
     const range = { provider_id: id, from: instantOf(span.fromMs), to: instantOf(span.toMs) }
     const before = { ...range, from: instantOf(span.fromMs - LOOK_BACK_MS), limit: MOST }
     try {
-      const [perf, events, requests, swaps] = await Promise.all([
+      const [perf, events, requests, swaps, actions] = await Promise.all([
         api.get("perf", PerfReply, { query: { ...range, points: POINTS } }),
         api.get("model-events", EventPage, { query: before }),
         api.get("activity", RequestPage, { query: { ...range, limit: MOST } }),
         api.get("swaps", SwapsReply, { query: range }),
+        api.get(`hosts/${id}/actions`, ActionPage),
       ])
       if (mine !== generation) return
       const cut = requests.next !== null
-      data.value = { span, perf, events: events.rows, requests: requests.rows, requestsCut: cut, swaps }
+      const rows = { events: events.rows, requests: requests.rows, actions: actions.rows }
+      data.value = { span, perf, ...rows, requestsCut: cut, swaps }
       error.value = null
     } catch (failure) {
       if (mine !== generation) return

@@ -3,7 +3,7 @@ import type { ModelEventRow } from "@boocontrol/shared/models"
 import type { SwapsReply } from "@boocontrol/shared/swaps"
 import { PerfReply } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
-import { NOW, aRow } from "../../test/examples.ts"
+import { NOW, aLease, aRow, anAction } from "../../test/examples.ts"
 import { layoutOf } from "./option.ts"
 import { energy, energyLines, lostWords } from "./costs.ts"
 import { entriesOf, marksOf, readoutAt, requestBars, thrashWords, totalOf } from "./tracks.ts"
@@ -33,6 +33,8 @@ const swaps: SwapsReply = {
     { model: "a", loads: 3, failed: 1, load_ms: 5_000, load_ms_mean: 2_000, unload_ms: 0, load_joules: null },
   ],
 }
+
+const quiet = { events: [], swaps: null, actions: [], lease: null }
 
 describe("a request", () => {
   it("is drawn from when it arrived to its end, and its words say what is known", () => {
@@ -66,12 +68,35 @@ describe("what all cards draw together", () => {
 
 describe("marks", () => {
   it("are notes of the host and models that thrash, in order of time", () => {
-    const marks = marksOf([event("*", "gap_suspected", -10), event("m", "ready", 0)], swaps)
+    const marks = marksOf({
+      ...quiet,
+      events: [event("*", "gap_suspected", -10), event("m", "ready", 0)],
+      swaps,
+    })
     expect(marks.map(({ tone, text }) => [tone, text])).toEqual([
       ["bad", "History may have a gap"],
       ["warn", "a and b swapped 14 times in 10m"],
     ])
     expect(thrashWords(thrash)).toBe("a and b swapped 14 times in 10m")
+  })
+})
+
+describe("what people did", () => {
+  it("is marked with who did it and what came of it, and a lease for as long as it holds", () => {
+    const action = anAction({
+      ...{ action: "warm", model: "m", actor: "ann", state: "failed", reason: "no room" },
+      ...{ started_at: instantOf(NOW), ended_at: instantOf(NOW + 5_000) },
+    })
+    const lease = aLease({ granted_at: instantOf(NOW + 1_000), expires_at: instantOf(NOW + 61_000) })
+    expect(marksOf({ ...quiet, actions: [action], lease })).toEqual([
+      { fromMs: NOW, toMs: NOW + 5_000, text: "load m by ann, failed: no room", tone: "bad" },
+      {
+        fromMs: NOW + 1_000,
+        toMs: NOW + 61_000,
+        text: `leased to ${lease.holder}: ${lease.purpose}`,
+        tone: "lease",
+      },
+    ])
   })
 })
 

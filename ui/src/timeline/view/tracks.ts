@@ -1,8 +1,11 @@
+import type { HostAction } from "@boocontrol/shared/actions"
 import type { ActivityRow } from "@boocontrol/shared/activity"
+import type { HostLease } from "@boocontrol/shared/leases"
 import type { ModelEventRow } from "@boocontrol/shared/models"
 import type { SwapsReply } from "@boocontrol/shared/swaps"
 import type { PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
+import { actionWords } from "../../actions/view.ts"
 import { notesOf } from "../../hosts/view/timeline.ts"
 import { clockTime, count, decimal, duration, gib, plural } from "../../kit/format.ts"
 
@@ -38,7 +41,7 @@ function requestWords(row: ActivityRow): string {
     .join(" · ")
 }
 
-/** A moment or a stretch that somebody should look at: notes of the host, models that thrash. */
+/** A moment or a stretch that somebody should look at: notes, actions, the lease in force, models that thrash. */
 export interface Mark {
   readonly fromMs: number
   readonly toMs: number
@@ -46,7 +49,14 @@ export interface Mark {
   readonly tone: "bad" | "warn" | "lease" | "muted"
 }
 
-export function marksOf(events: readonly ModelEventRow[], swaps: SwapsReply | null): Mark[] {
+export interface MarksGiven {
+  readonly events: readonly ModelEventRow[]
+  readonly swaps: SwapsReply | null
+  readonly actions: readonly HostAction[]
+  readonly lease: HostLease | null
+}
+
+export function marksOf({ events, swaps, actions, lease }: MarksGiven): Mark[] {
   const notes = notesOf(events).map((note): Mark => {
     const atMs = epochMsOf(note.at)
     const text = note.detail === null ? note.text : `${note.text}: ${note.detail}`
@@ -57,7 +67,23 @@ export function marksOf(events: readonly ModelEventRow[], swaps: SwapsReply | nu
     const toMs = epochMsOf(mark.to)
     return { fromMs, toMs, text: thrashWords(mark), tone: "warn" }
   })
-  return [...notes, ...thrash].sort((a, b) => a.fromMs - b.fromMs)
+  return [...notes, ...thrash, ...actions.map(actionMark), ...(lease ? [leaseMark(lease)] : [])].sort(
+    (a, b) => a.fromMs - b.fromMs,
+  )
+}
+
+function actionMark(action: HostAction): Mark {
+  const fromMs = epochMsOf(action.started_at ?? action.created_at)
+  const toMs = action.ended_at === null ? fromMs : Math.max(fromMs, epochMsOf(action.ended_at))
+  const outcome = action.reason === null ? action.state : `${action.state}: ${action.reason}`
+  const tone = action.state === "failed" ? "bad" : "muted"
+  return { fromMs, toMs, text: `${actionWords(action)} by ${action.actor}, ${outcome}`, tone }
+}
+
+/** From when it was given to when it ends by itself; drawn as far as the window goes. */
+function leaseMark({ holder, purpose, granted_at, expires_at }: HostLease): Mark {
+  const text = `leased to ${holder}: ${purpose}`
+  return { fromMs: epochMsOf(granted_at), toMs: epochMsOf(expires_at), text, tone: "lease" }
 }
 
 /** `a and b swapped 14 times in 10m`. */
@@ -146,7 +172,7 @@ export function entriesOf(given: {
     return { key: `r ${id}`, atMs: toMs, kind: "request", ...shown }
   })
   const marks = given.marks.map((mark, index): Entry => {
-    const kind = mark.fromMs === mark.toMs ? "note" : "thrash"
+    const kind = mark.tone === "warn" ? "thrash" : "note"
     const shown = { what: mark.text, detail: "", requestId: null, bad: mark.tone === "bad" }
     return { key: `n ${index} ${mark.fromMs}`, atMs: mark.fromMs, kind, ...shown }
   })
