@@ -1,4 +1,4 @@
-// Takes the pictures of the guide from the demo fleet: `pnpm docs:images [--after-s 300]`.
+// Takes the pictures of the guide from the demo fleet: `pnpm docs:images [--after-s 300] [--only inspector]`.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -15,7 +15,9 @@ interface Picture {
 
 const OUT = join(import.meta.dirname, "../../../docs/images")
 /** The fleet has a past by then: five minutes fill the sparklines and the timeline. */
-const { values } = parseArgs({ options: { "after-s": { type: "string", default: "300" } } })
+const { values } = parseArgs({
+  options: { "after-s": { type: "string", default: "300" }, only: { type: "string", default: "" } },
+})
 /** Charts and fonts are there by then, on a slow machine too. */
 const SETTLED_MS = 4_000
 
@@ -27,12 +29,18 @@ try {
     () => product.json<{ rows: { id: string }[] }>("/api/control/activity?source=boocoder&limit=1"),
     (answer) => answer.rows.length > 0,
   )
+  const request = rows[0]?.id ?? ""
+  await fetch(`${product.url}/api/control/activity/${request}/capture`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  })
   const pictures: Picture[] = [
     { name: "fleet-dark", path: "/", width: 1440, theme: "dark" },
     { name: "fleet-light", path: "/", width: 1440, theme: "light" },
     { name: "fleet-phone", path: "/", width: 390, theme: "dark" },
     { name: "activity", path: "/activity", width: 1440, theme: "dark" },
-    { name: "inspector", path: `/activity?request=${rows[0]?.id ?? ""}`, width: 1440, theme: "dark" },
+    { name: "inspector", path: `/activity?request=${request}`, width: 1440, theme: "dark" },
     { name: "timeline", path: "/timeline/sam-desktop?range=15m", width: 1440, theme: "dark" },
     { name: "timeline-phone", path: "/timeline/sam-desktop?range=15m", width: 390, theme: "light" },
     { name: "host", path: "/hosts/rack-01?range=15m", width: 1440, theme: "light" },
@@ -44,6 +52,7 @@ try {
   const executablePath = await findBrowser(browserWays(process.env.CHROMIUM), console.error)
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] })
   for (const { name, path, width, theme } of pictures) {
+    if (!name.startsWith(values.only)) continue
     const height = width === 390 ? 844 : 900
     const page = await browser.newPage({ viewport: { width, height }, colorScheme: theme })
     await page.goto(`${product.url}${path}`)

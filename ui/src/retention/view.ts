@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<string, string>> = {
   control_perf_rollup_5m_packed: "Samples, 5 minutes, packed",
   control_request_stats: "Requests, by the hour",
   control_request_days: "Requests, by the day",
+  route_dispatches: "Decisions of the gateway",
   control_model_events: "Model events and notes",
   control_dead_letters: "Dead letters",
   control_completeness: "Completeness",
