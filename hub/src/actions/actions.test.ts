@@ -34,6 +34,10 @@ interface Told {
 
 let hosts = 0
 /** A host with a sidecar that takes what it is told, and ends it when the test says so. */
+/** Commands reach the host beside the frames, not with them: a reader would only look when the next frame comes. */
+const untilTold = (told: readonly Told[], count: number) =>
+  expect.poll(() => told.length, { timeout: 8_000, interval: 10 }).toBe(count)
+
 async function newHost(states: Record<string, ModelState> = { a: "stopped", b: "ready" }) {
   const id = hostId(`acted-${(hosts += 1)}`)
   const told: Told[] = []
@@ -127,7 +131,8 @@ describe("an action", () => {
     const { status, json } = await ask(id, warm("alias-a"))
     const { action_id, position } = ActionAccepted.parse(json)
     expect([status, position]).toEqual([202, 1])
-    await reader.until(() => actions()[0]?.state === "running" && told.length === 1, "it runs")
+    await reader.until(() => actions()[0]?.state === "running", "it runs")
+    await untilTold(told, 1)
     expect(told[0]).toMatchObject({ verb: "warm", command: { id: action_id, args: { model: "a" } } })
     say.ended(told[0])
     await reader.until(() => actions()[0]?.state === "done", "it is done")
@@ -138,7 +143,7 @@ describe("an action", () => {
   it("that fails says why, in the host's words", async () => {
     const { id, told, say, reader, actions } = await newHost()
     await ask(id, warm("a"))
-    await reader.until(() => told.length === 1, "it is told")
+    await untilTold(told, 1)
     say.ended(told[0], { code: "COMMAND_FAILED", message: "no room on the card" })
     await reader.until(() => actions()[0]?.state === "failed", "it failed")
     expect(actions()[0]?.reason).toBe("no room on the card")
@@ -188,7 +193,7 @@ describe("a queue", () => {
     const { queue } = QueueFullDetails.parse(full.details)
     expect(queue.map((entry) => entry.model)).toEqual(["a", "b", "a", "b", "a"])
     for (let n = 1; n <= 5; n += 1) {
-      await reader.until(() => told.length === n, `number ${n}`)
+      await untilTold(told, n)
       expect(actions().filter(({ state }) => state === "running").length).toBeLessThanOrEqual(1)
       say.ended(told[n - 1])
     }
@@ -207,7 +212,7 @@ describe("a queue", () => {
     await ask(id, { action: "unload", model: "b" })
     await ask(id, warm("a"))
     await ask(id, { action: "unload", model: "b" })
-    await reader.until(() => told.length === 1, "the first")
+    await untilTold(told, 1)
     say.models({ a: "ready", b: "stopped" })
     await reader.until(
       () => reader.host(id)?.models.find((one) => one.id === "a")?.state === "ready",
@@ -223,7 +228,7 @@ describe("a queue", () => {
     const { id, told, say, reader, actions } = await newHost({ a: "stopped", b: "stopped" })
     await ask(id, warm("a"))
     await ask(id, warm("b"))
-    await reader.until(() => told.length === 1, "the first")
+    await untilTold(told, 1)
     say.liveness("reconnecting")
     await reader.until(() => reader.host(id)?.liveness === "reconnecting", "away")
     say.ended(told[0])
@@ -237,10 +242,10 @@ describe("a queue", () => {
     say.inflight(started_at)
     await reader.until(() => reader.host(id)?.inflight_total === 1, "a request")
     await ask(id, warm("a"))
-    await reader.until(() => told.length === 1, "the warming")
+    await untilTold(told, 1)
     const { json } = await ask(id, { action: "cancel", inflight_id: "7", started_at })
     expect(ActionAccepted.parse(json).position).toBe(0)
-    await reader.until(() => told.length === 2, "the cancellation")
+    await untilTold(told, 2)
     expect(told[1]).toMatchObject({ verb: "cancel", command: { args: { inflight_id: "7", started_at } } })
     say.ended(told[1])
     await reader.until(
@@ -253,7 +258,7 @@ describe("a queue", () => {
 
 describe("a host that is leased", () => {
   it("is left alone until a person confirms: then the lease is revoked, its token fenced, and all is audited", async () => {
-    const { id, told, say, reader } = await newHost()
+    const { id, told, say } = await newHost()
     const { lease_id, fencing_token, expires_at } = await lease(id)
     const refused = await refusal(id, warm("a"))
     expect(refused).toMatchObject({
@@ -261,7 +266,7 @@ describe("a host that is leased", () => {
       details: { holder: "nightly", purpose: "speed bench", expires_at },
     })
     expect((await ask(id, warm("a"), { query: "?confirm=true" })).status).toBe(202)
-    await reader.until(() => told.length === 1, "it is told")
+    await untilTold(told, 1)
     expect(told[0]?.command.fencing_token).toBeGreaterThan(fencing_token)
     const beat = await hub.send("POST", `/leases/${lease_id}/heartbeat`, {})
     expect(ErrorBody.parse(await beat.json())).toMatchObject({
@@ -277,12 +282,12 @@ describe("a host that is leased", () => {
   })
 
   it("is acted on by its holder, and by nobody with a token that is not the lease's", async () => {
-    const { id, told, reader, say } = await newHost()
+    const { id, told, say } = await newHost()
     const { lease_id, fencing_token } = await lease(id)
     const stale = await refusal(id, warm("a"), { lease: `${lease_id};${fencing_token - 1}` })
     expect([stale.status, stale.code]).toEqual([409, "LEASE_TOKEN_STALE"])
     expect((await ask(id, warm("a"), { lease: `${lease_id};${fencing_token}` })).status).toBe(202)
-    await reader.until(() => told.length === 1, "it is told")
+    await untilTold(told, 1)
     expect(told[0]?.command).toMatchObject({ lease_id, fencing_token })
     say.ended(told[0])
   })
@@ -299,7 +304,7 @@ describe("a host that is leased", () => {
     const { id, told, say, reader, actions } = await newHost({ a: "stopped", b: "stopped" })
     await ask(id, warm("a"))
     await ask(id, warm("b"))
-    await reader.until(() => told.length === 1, "the first")
+    await untilTold(told, 1)
     await lease(id)
     await reader.until(() => reader.host(id)?.lease !== null, "the lease")
     say.ended(told[0])
@@ -313,12 +318,12 @@ describe("a hub that dies in the middle of an action", () => {
     const { id, told, say, reader, actions } = await newHost()
     const { json } = await ask(id, warm("a"))
     const { action_id } = ActionAccepted.parse(json)
-    await reader.until(() => told.length === 1, "it is told")
+    await untilTold(told, 1)
     // As if the hub that has it had not kept it up for a while, and were not there to end it.
     const dead = "00000000-0000-4000-8000-00000000dead"
     await world.database.sql`
       update control_actions set hub_id = ${dead}, hub_until = clock_timestamp() where action_id = ${action_id}`
-    await reader.until(() => told.length === 2, "it is asked again")
+    await untilTold(told, 2)
     expect(told[1]?.command.id).toBe(action_id)
     say.ended(told[1])
     await reader.until(() => actions()[0]?.state === "done", "it is done")
