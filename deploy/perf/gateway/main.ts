@@ -26,7 +26,7 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 const ms = Number(values.seconds) * 1000
-const WARM_UP_MS = 4_000
+const WARM_UP_MS = 6_000
 const say = (line: string): void => console.log(line)
 
 interface Proxy extends Pick<Peer, "name" | "port" | "headers"> {
@@ -177,6 +177,8 @@ async function json(url: string, method: string, body: unknown): Promise<unknown
 
 async function proxies(mock: Mock, run: (list: readonly Proxy[]) => Promise<void>): Promise<void> {
   const stack = await startStack()
+  // Peers send on whatever comes: what they are compared with must not wait for a slot either.
+  await json(`${stack.hubUrl}/api/control/hosts`, "POST", { provider_id: "mock", tags: ["slots:128"] })
   const voice = await speakFor(stack.natsUrl, [
     { id: "mock", url: mock.url, models: ["m"] },
     { id: "narrow", url: mock.url, models: ["queued"] },
@@ -185,8 +187,6 @@ async function proxies(mock: Mock, run: (list: readonly Proxy[]) => Promise<void
   try {
     await listed(stack.hubUrl, "m")
     await listed(stack.hubUrl, "queued")
-    // Peers send on whatever comes: what they are compared with must not wait for a slot either.
-    await json(`${stack.hubUrl}/api/control/hosts/mock`, "PATCH", { tags: ["slots:128"] })
     const wanted = { label: "perf", requests_per_min: 100_000_000, models: ["*"] }
     const { key } = (await json(`${stack.hubUrl}/api/control/keys`, "POST", wanted)) as { key: string }
     mkdirSync(values.scratch, { recursive: true })

@@ -144,7 +144,19 @@ function withoutDefaultPort(host: string, protocol: string): string | null {
 }
 
 /** `[::1]:9503` to `::1`, in lower case, without the dot a full name may end in. */
+/** The same few names come with every request, and an address is expensive to read. */
+const hostnames = new Map<string, string | null>()
+const MOST_HOSTNAMES = 200
+
 function hostnameOf(host: string | null): string | null {
+  const known = host === null ? null : hostnames.get(host)
+  if (known !== undefined) return known
+  const name = hostnameIn(host)
+  if (host !== null && host.length < 300 && hostnames.size < MOST_HOSTNAMES) hostnames.set(host, name)
+  return name
+}
+
+function hostnameIn(host: string | null): string | null {
   const address = `http://${host ?? ""}`
   if (host === null || !URL.canParse(address)) return null
   return new URL(address).hostname.replaceAll(/[[\]]/g, "").replace(/\.$/, "").toLowerCase()

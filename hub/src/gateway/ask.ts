@@ -12,6 +12,8 @@ const SECRETS = new Set(["authorization", "x-api-key", "api-key", "cookie", "pro
 
 // As they stand in JSON outside of strings: inside of one each quote would be preceded by a backslash.
 const IMAGE_MARKS = ['"image_url"', '"input_image"', '"image"'].map((mark) => Buffer.from(mark))
+// Seven bytes and less are searched for four times as fast as longer ones: where none of these is, none of the marks is.
+const IMAGE_LEADS = ['"image', '"input_'].map((lead) => Buffer.from(lead))
 
 export interface AskFacts {
   readonly requestId: string
@@ -54,8 +56,11 @@ export class Ask implements RouteAsk {
   }
 
   get hasImages(): boolean {
+    const { scanned, head } = this.#body
     this.#hasImages ??=
-      this.#body.scanned !== null && IMAGE_MARKS.some((mark) => this.#body.head.includes(mark))
+      scanned !== null &&
+      IMAGE_LEADS.some((lead) => head.includes(lead)) &&
+      IMAGE_MARKS.some((mark) => head.includes(mark))
     return this.#hasImages
   }
 
