@@ -64,6 +64,6 @@ function lives(cards: number): boolean {
     document.documentElement.dataset["asOf"] === undefined &&
     document.querySelector("footer [role=status]")?.textContent === "Connected" &&
     document.querySelectorAll(".gauge").length >= cards &&
-    document.querySelector(".figures") !== null
+    document.querySelectorAll(".figure").length > 0
   )
 }
