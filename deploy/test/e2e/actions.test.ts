@@ -7,9 +7,6 @@ import type { Product } from "./product.ts"
 
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
-/** A large model loads for most of a minute, after what is in flight beside it has ended. */
-const LARGE_MODEL_MS = 120_000
-
 interface Action {
   action: string
   model: string | null
@@ -90,26 +87,6 @@ describe("a person at the controls", () => {
     )
     await page.close()
   }, 200_000)
-
-  it(
-    "is told why an action was skipped at its turn, and sees the next one run",
-    async () => {
-      const { host, models } = await idle()
-      const [model = ""] = models
-      const page = await openHost(host)
-      // There is nothing to unload, so the first is skipped, and what waits behind it runs.
-      for (const action of ["unload", "warm"])
-        expect((await post(`/hosts/${host}/actions`, { action, model })).status).toBe(202)
-      await page.getByText("skipped: it is not loaded").first().waitFor()
-      await eventually(
-        () => hostNamed(host),
-        ({ actions }) => actions.some(({ action, state }) => action === "warm" && state === "done"),
-        LARGE_MODEL_MS,
-      )
-      await page.close()
-    },
-    3 * LARGE_MODEL_MS,
-  )
 
   it("fills the queue, and is shown what is in it when no more is taken", async () => {
     const { host, models } = await idle()
