@@ -181,7 +181,8 @@ describe("a host without nvidia-smi", () => {
     const { env, newest } = await world()
     start({ env: { ...env, NVIDIA_SMI: "/nowhere/nvidia-smi" } })
     await vi.waitFor(() => expect(newest("live")?.data.sample.source).toBe("llama-swap"), 30_000)
-    expect(newest("live")?.data.sample.gpu).toHaveLength(2)
+    // llama-swap loses a line of nvidia-smi now and then: then its sample has one card less.
+    await vi.waitFor(() => expect(newest("live")?.data.sample.gpu).toHaveLength(2), 20_000)
     await vi.waitFor(() => expect(newest("presence")?.data.gpu_feed.source).toBe("llama-swap"), 10_000)
     expect(newest("presence")?.data.gpu_feed).toMatchObject({ state: "streaming" })
     expect(newest("presence")?.data.gpu_feed.reason).toContain("is not there")

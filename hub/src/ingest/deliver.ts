@@ -53,16 +53,20 @@ const READ_AT_ONCE_BYTES = 128 * 1024
 /** Thrown out of a retry when the hub stops or cannot reach Postgres: the messages stay with NATS. */
 class Stopped extends Error {}
 
-/** Later than this hub needs to stop asking for messages: it would get these again. */
-const HAND_BACK_DELAY_MS = 500
+/** How a batch ended. */
+export interface Delivered {
+  /** Postgres could not be reached for long. */
+  isAway: boolean
+  /** To be handed back to NATS once this hub no longer asks for messages: before, it would get them again. */
+  left: readonly JsMsg[]
+}
 
-/** `away`: Postgres could not be reached for long, and what was in hand was given back. */
-export type Delivered = "settled" | "away"
+/** After an error that says nothing about the data or Postgres: a fault of ours, which must not become a storm. */
+const AGAIN_AFTER_MS = 1_000
 
 /**
  * Brings messages of one stream into Postgres. Each is acknowledged after its commit, or after it became a dead
- * letter. Resolves when all are settled; when `signal` aborts before that, or Postgres stays away, those left are
- * handed back to NATS.
+ * letter. Resolves when all are settled, or with those left when `signal` aborts before that or Postgres stays away.
  */
 export async function deliver(
   msgs: readonly JsMsg[],
@@ -201,12 +205,12 @@ export async function deliver(
   try {
     await storeAll()
   } catch (error) {
-    if (!(error instanceof Stopped)) log.error({ err: error, stream }, "events left for another try")
-  } finally {
-    const delayMs = isAway ? HAND_BACK_DELAY_MS : signal.aborted ? 0 : 1_000
-    for (const msg of msgs) if (!settled.has(msg)) msg.nak(delayMs)
+    const left = msgs.filter((msg) => !settled.has(msg))
+    if (error instanceof Stopped) return { isAway, left }
+    log.error({ err: error, stream }, "events left for another try")
+    for (const msg of left) msg.nak(AGAIN_AFTER_MS)
   }
-  return isAway ? "away" : "settled"
+  return { isAway: false, left: [] }
 }
 
 function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {

@@ -2,11 +2,11 @@ import type { JsMsg } from "@nats-io/jetstream"
 import type { StreamName } from "@boocontrol/shared/subjects"
 import { sleep } from "../platform/clock.ts"
 import type { NatsConnection } from "../platform/nats.ts"
-import { ensureStreams, openConsumer } from "../platform/streams.ts"
+import { ensureStreams, forgetUnheard, openConsumer } from "../platform/streams.ts"
 import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { retryDelayMs } from "./core.ts"
 import { deliver } from "./deliver.ts"
-import type { DeliverOptions, Delivered, Turn } from "./deliver.ts"
+import type { DeliverOptions, Turn } from "./deliver.ts"
 import { storeDeadLetters } from "./store.ts"
 
 export interface RunOptions extends DeliverOptions {
@@ -54,7 +54,7 @@ export function runStream(options: RunOptions): { stop(): Promise<void> } {
         const { consumer, lost } = await openConsumer(nc, stream, options.limits)
         if (lost !== null) await recordLoss(lost, options)
         attempt = 1
-        isAway = (await read(consumer, options, abort.signal)) === "away"
+        isAway = await read(consumer, options, abort.signal)
         if (isAway) log.warn({ stream }, "Postgres is away: what was in hand was given back to NATS")
       } catch (error) {
         log.warn({ err: error, stream }, "the stream cannot be read now, trying again")
@@ -73,12 +73,13 @@ export function runStream(options: RunOptions): { stop(): Promise<void> } {
 
 type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
-/** Resolves when stopped, when the durable or the connection is gone, or when Postgres is away for long. */
-async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<Delivered> {
+/** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
+async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<boolean> {
   const { nc, clock, stream, limits } = options
   const { gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
-  let outcome: Delivered = "settled"
+  const left: JsMsg[] = []
+  let isAway = false
   const working = new Map<Promise<void>, readonly JsMsg[]>()
   let wake = (): void => undefined
   const messages = await consumer.consume({
@@ -119,9 +120,10 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     const batch = held.splice(0, MAX_BATCH)
     const work = deliver(batch, stream, { ...options, signal, turn: takeTurn() }).then((delivered) => {
       working.delete(work)
-      if (delivered === "settled") return wake()
-      outcome = delivered
-      close()
+      left.push(...delivered.left)
+      isAway ||= delivered.isAway
+      if (isAway) close()
+      else wake()
     })
     working.set(work, batch)
   }
@@ -144,9 +146,16 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     signal.removeEventListener("abort", close)
     messages.stop()
     await closed
-    for (const msg of held) msg.nak()
+    await handBack([...left, ...held], options)
   }
-  return outcome
+  return isAway
+}
+
+async function handBack(msgs: readonly JsMsg[], { nc, stream, log }: RunOptions): Promise<void> {
+  if (msgs.length === 0 || nc.isClosed()) return
+  // Without it the worst is that one of them waits for its time to be acknowledged.
+  await forgetUnheard(nc, stream).catch((error: unknown) => log.debug({ err: error, stream }, "hand back"))
+  for (const msg of msgs) msg.nak()
 }
 
 function turns(): () => Turn {

@@ -111,6 +111,16 @@ export async function openConsumer(
   return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), lost }
 }
 
+/**
+ * Makes the server drop what a reader asked of the durable and no longer listens to. To be called before messages are
+ * handed back: otherwise nats-server (2.9.10, `loopAndGatherMsgs`) takes the first of them out of its queue for that
+ * request, finds nobody, and forgets the message until its time to be acknowledged is over. Asking for the state of a
+ * durable is what makes it look.
+ */
+export async function forgetUnheard(nc: NatsConnection, stream: StreamName): Promise<void> {
+  await (await jetstreamManager(nc)).consumers.info(stream, DURABLE)
+}
+
 /** What a stream holds, and up to where its durable has acknowledged everything. */
 export async function usageOf(
   nc: NatsConnection,
