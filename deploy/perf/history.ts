@@ -153,7 +153,7 @@ async function copyRows(sql: Sql, { nowMs, hosts, days, rawHours }: HistorySize)
 }
 
 /** Day by day into a table of its own, which becomes a partition when it is full: its indexes are made in one go. */
-async function makeRequests(sql: Sql, { nowMs, hosts, days, requests }: HistorySize): Promise<void> {
+export async function makeRequests(sql: Sql, { nowMs, hosts, days, requests }: HistorySize): Promise<void> {
   const kept = TABLES.find(({ table }) => table === "control_requests")
   if (!kept) throw new Error("requests are not kept")
   const everyMs = (days * DAY_MS) / requests

@@ -7,7 +7,10 @@ import { browserWays, findBrowser } from "../local/src/browser.ts"
 import { conditions, percentile } from "./figures.ts"
 import { CHROMIUM_FLAGS } from "./screen.ts"
 import { livesExpression, usefulExpression } from "./ui-useful.ts"
-import { logStorm, stormLine } from "./ui-logs.ts"
+import { actionLines, actionsMet, activityActions } from "./ui-activity.ts"
+import { framesLine } from "./ui-frames.ts"
+import { LIVE, liveFleet } from "./ui-live.ts"
+import { logStorm, STORM } from "./ui-logs.ts"
 import { paintCpuMs, paintMs, startControlPage } from "./ui-paint.ts"
 
 // pnpm perf:ui, after a build: what the cockpit weighs, and how long a slow machine waits for the first useful paint.
@@ -50,8 +53,15 @@ const cockpit = { url: stub.url, ready: usefulExpression(hosts), throttle: THROT
 const living = { ...cockpit, ready: livesExpression(hosts) }
 const nothing = { url: control.url, ready: CONTROL_READY, throttle: THROTTLE }
 let paintMet = false
+let fluentMet = false
 try {
-  console.log(stormLine(await logStorm(browser, stub)))
+  const storm = await logStorm(browser, stub)
+  console.log(framesLine(STORM, storm))
+  const live = await liveFleet(browser)
+  console.log(framesLine(LIVE, live))
+  const actions = await activityActions(browser)
+  console.log(actionLines(actions))
+  fluentMet = storm.met && live.met && actionsMet(actions)
   await paintMs(browser, cockpit)
   await paintMs(browser, nothing)
   const times = {
@@ -95,4 +105,4 @@ try {
   await stub.stop()
   await control.stop()
 }
-process.exitCode = entryMet && paintMet ? 0 : 1
+process.exitCode = entryMet && paintMet && fluentMet ? 0 : 1

@@ -24,7 +24,10 @@ export const ModelReading = z.object({
   ttl_s: z.nullable(z.number()),
   /** When it will be unloaded if nobody asks: estimated from `ttl_s` and the end of the last request. */
   expires_at: z.nullable(Instant),
+  /** Of one request: of one slot where the server of the model was asked itself. */
   context_length: z.nullable(z.int()),
+  /** Requests that its server works on at once, where it was asked; others wait in it. */
+  slots: z.optional(z.nullable(z.int())),
   /** Quantisation as spelled in its name or file, e.g. `Q4_K_M`. */
   quant: z.nullable(z.string()),
   /** How long loads of this model took here lately, ms; null before the first was seen. */

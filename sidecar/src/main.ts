@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import "./platform/footprint.ts"
+import { keepTrim } from "./platform/footprint.ts"
 import { parseArgs } from "node:util"
 import { createSidecar } from "./app.ts"
 import { childEnvironment, ConfigError, readConfig, readForEnrolment } from "./config.ts"
@@ -128,8 +128,10 @@ async function run(config: Config): Promise<never> {
   })
   log.info(`sidecar ${VERSION} for host ${config.hostId}: llama-swap at ${config.engine.url}`)
   await sidecar.start()
+  const stopTrimming = keepTrim(clock)
   await ended
   log.info("stopping")
+  stopTrimming()
   await sidecar.stop()
   // A child that will not die must not hold this process.
   process.exit(EXIT.ok)

@@ -17,6 +17,17 @@ const FLAGS = [
   "--disable-sync",
 ]
 const DEMO_HOSTS = ["embedding", "garage-p40", "rack-01", "sam-desktop"]
+const PAGES = [
+  "/",
+  "/activity",
+  "/hosts/sam-desktop",
+  "/logs",
+  "/timeline",
+  "/routing",
+  "/leases",
+  "/storage",
+  "/playground",
+]
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js")
 
 interface Fleet {
@@ -174,41 +185,35 @@ describe("the demo fleet in the cockpit", () => {
     await page.close()
   })
 
-  it.each(["/", "/activity", "/hosts/sam-desktop"])(
-    "has no serious accessibility finding on %s",
-    async (path) => {
-      for (const scheme of ["dark", "light"] as const) {
-        const page = await open(path)
-        await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" })
-        await page.getByText("Connected", { exact: true }).waitFor()
-        await page.evaluate(readFileSync(AXE, "utf8"))
-        const findings = await page.evaluate(async () => {
-          const { axe } = globalThis as unknown as {
-            axe: {
-              run: () => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
-            }
+  it.each(PAGES)("has no serious accessibility finding on %s", async (path) => {
+    for (const scheme of ["dark", "light"] as const) {
+      const page = await open(path)
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" })
+      await page.getByText("Connected", { exact: true }).waitFor()
+      await page.evaluate(readFileSync(AXE, "utf8"))
+      const findings = await page.evaluate(async () => {
+        const { axe } = globalThis as unknown as {
+          axe: {
+            run: () => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
           }
-          const { violations } = await axe.run()
-          return violations
-            .filter(({ impact }) => impact === "serious" || impact === "critical")
-            .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`)
-        })
-        expect(findings, `${path} in ${scheme}`).toEqual([])
-        await page.close()
-      }
-    },
-  )
-
-  it.each(["/", "/activity", "/hosts/sam-desktop"])(
-    "fits a phone: nothing wider than 390 px on %s",
-    async (path) => {
-      const page = await open(path, { width: 390, height: 844 })
-      await page.locator("main").first().waitFor()
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth)
-      expect(wide).toBeLessThanOrEqual(390)
+        }
+        const { violations } = await axe.run()
+        return violations
+          .filter(({ impact }) => impact === "serious" || impact === "critical")
+          .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`)
+      })
+      expect(findings, `${path} in ${scheme}`).toEqual([])
       await page.close()
-    },
-  )
+    }
+  })
+
+  it.each(PAGES)("fits a phone: nothing wider than 390 px on %s", async (path) => {
+    const page = await open(path, { width: 390, height: 844 })
+    await page.locator("main").first().waitFor()
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+    expect(wide).toBeLessThanOrEqual(390)
+    await page.close()
+  })
 })
 
 describe("when a part dies", () => {

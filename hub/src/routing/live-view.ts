@@ -69,7 +69,11 @@ export function createLiveView(options: LiveViewOptions): LiveView {
     const made: LiveModel = {
       ...{ id: model.id, aliases: model.aliases, state: model.state, stateSinceMs: since },
       instance: model.state === "ready" ? `${host.liveness_since ?? ""} ${model.state_since ?? ""}` : null,
-      ...{ contextLength: model.context_length, slots: slotsOf(host), capabilities: model.capabilities },
+      ...{
+        contextLength: model.context_length,
+        slots: slotsOf(host, model),
+        capabilities: model.capabilities,
+      },
       ...{
         quant: model.quant,
         isPeer: model.peer !== null,
@@ -176,9 +180,10 @@ function evictedBy(host: FleetHost, model: FleetModel, measured: Measured): stri
     .map(({ id }) => id)
 }
 
-function slotsOf(host: FleetHost): number {
+function slotsOf(host: FleetHost, model: FleetModel): number {
   const tag = host.tags.find((one) => /^slots:\d{1,4}$/.test(one))
-  return tag === undefined ? USUAL_SLOTS : Math.max(1, Number(tag.slice(6)))
+  // What a server works on at once is what its answers come from; more only waits in it.
+  return tag === undefined ? (model.slots ?? USUAL_SLOTS) : Math.max(1, Number(tag.slice(6)))
 }
 
 function plus({ value, basis }: Figure, more: number): Figure {

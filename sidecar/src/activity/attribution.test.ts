@@ -78,10 +78,39 @@ describe("pairing rows with the requests seen in flight", () => {
       [seen("a", 4_000, null)],
       [null, null],
     ],
+    [
+      "many alike of one source: each gets one of them",
+      [row(1, 5_900, 1_900), row(2, 5_910, 1_900)],
+      [
+        seen("a", 4_000, 5_900, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
+        seen("b", 4_010, 5_910, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
+      ],
+      ["a", "b"],
+    ],
+    [
+      "more rows than requests of one source: nobody is named",
+      [row(1, 5_900, 1_900), row(2, 5_910, 1_900), row(3, 5_920, 1_900)],
+      [
+        seen("a", 4_000, 5_900, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
+        seen("b", 4_010, 5_910, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
+      ],
+      [null, null, null],
+    ],
   ])("%s", (_, rows, requests, expected) => {
     const pairs = matchCallers(rows, requests)
     expect(rows.map((_row, index) => pairs.get(index)?.key ?? null)).toEqual(expected)
   })
+})
+
+it("leaves unknown what requests of one source differ in", () => {
+  const of = (session_id: string) => ({
+    caller: { ...UNKNOWN_CALLER, source: "indexer", user_agent: "curl", session_id },
+  })
+  const pairs = matchCallers(
+    [row(1, 5_900, 1_900)],
+    [seen("a", 4_000, 5_900, of("one")), seen("b", 4_010, 5_910, of("two"))],
+  )
+  expect(pairs.get(0)?.caller).toEqual({ ...UNKNOWN_CALLER, source: "indexer", user_agent: "curl" })
 })
 
 describe("the book of callers", () => {

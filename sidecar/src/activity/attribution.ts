@@ -1,6 +1,6 @@
-import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
+import type { ObservedRequest } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { UNKNOWN_CALLER } from "./ports.ts"
+import { identityOf, isUnknown } from "./ports.ts"
 import type { Attribution, Caller } from "./ports.ts"
 
 /** A request that was seen in flight. `endedAtMs` by our clock; null while it runs. */
@@ -47,7 +47,51 @@ export function matchCallers(
     const found = only && claims.get(only.key) === 1 ? only : closest(row, list)
     if (found) pairs.set(index, found)
   })
-  return withoutDoubles(pairs)
+  return withAlike(withoutDoubles(pairs), rows, candidates)
+}
+
+/**
+ * A batch job asks the same thing many times a second. Where every request that could be a row's came from the same
+ * source, it need not be known which of them it was; what they differ in stays unknown.
+ */
+function withAlike(
+  pairs: Map<number, SeenRequest>,
+  rows: readonly ObservedRequest[],
+  candidates: readonly SeenRequest[][],
+): Map<number, SeenRequest> {
+  const used = new Set([...pairs.values()].map(({ key }) => key))
+  const open = rows.flatMap((_, index) => (pairs.has(index) ? [] : [index]))
+  const all = new Map(pairs)
+  for (const index of open) {
+    const left = (candidates[index] ?? []).filter(({ key }) => !used.has(key))
+    const [first] = left
+    if (!first) continue
+    // More rows than requests: one of them was never seen, and anybody's.
+    const rivals = open.filter((other) => !all.has(other) && shares(candidates[other], left))
+    if (rivals.length > left.length) continue
+    if (left.some(({ caller }) => caller.source !== first.caller.source)) continue
+    used.add(first.key)
+    all.set(index, { ...first, caller: commonCaller(left.map(({ caller }) => caller)) })
+  }
+  return all
+}
+
+function shares(candidates: readonly SeenRequest[] | undefined, left: readonly SeenRequest[]): boolean {
+  return candidates?.some(({ key }) => left.some((request) => request.key === key)) ?? false
+}
+
+function commonCaller(callers: readonly Caller[]): Caller {
+  const common = <K extends keyof Caller>(key: K): Caller[K] => {
+    const value = callers[0]?.[key] ?? null
+    return callers.every((caller) => caller[key] === value) ? value : null
+  }
+  return {
+    source: common("source"),
+    request_id: common("request_id"),
+    client_ip: common("client_ip"),
+    user_agent: common("user_agent"),
+    session_id: common("session_id"),
+  }
 }
 
 function couldBe(row: ObservedRequest, request: SeenRequest): boolean {
@@ -138,12 +182,4 @@ export function createCallerBook(): CallerBook {
       return found
     },
   }
-}
-
-function identityOf(row: ObservedRequest): Pick<RequestEnrichment, "swap_epoch" | "swap_entry_id" | "ts"> {
-  return { swap_epoch: row.swap_epoch, swap_entry_id: row.swap_entry_id, ts: row.ts }
-}
-
-function isUnknown(caller: Caller): boolean {
-  return Object.keys(UNKNOWN_CALLER).every((key) => caller[key as keyof Caller] === null)
 }

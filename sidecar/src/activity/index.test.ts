@@ -75,6 +75,7 @@ function follower(saved: ActivityCursor | null = null) {
       },
     },
     attribution: createCallerBook(),
+    callerOf: () => Promise.resolve(null),
     clock,
     freshEpoch: () => SwapEpoch.parse("00000000-0000-4000-8000-000000000009"),
     onProblem: () => {},

@@ -1,10 +1,12 @@
+import type { RequestEnrichment } from "@boocontrol/shared/activity"
 import type { SwapEpoch } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
 import type { ActivityCursor, CursorStore, EngineSink, ResumeAsk } from "../ports.ts"
 import type { Clock } from "../platform/clock.ts"
 import { beginFollow, cursorOf, onConnected, onEnded, readFrom, reconcile } from "./core.ts"
 import type { Decision, Follow } from "./core.ts"
-import type { Attribution, RowPage, RowSource, StoredRow } from "./ports.ts"
+import { createCaptureCallers } from "./capture-callers.ts"
+import type { Attribution, Caller, RowPage, RowSource, StoredRow } from "./ports.ts"
 
 /** After a failed read or a refused write. Sooner would only press on what is already in trouble. */
 const RETRY_MS = 1_000
@@ -18,6 +20,8 @@ export interface ActivityFollowerOptions {
   cursors: CursorStore
   resume: ResumeAsk
   attribution: Attribution
+  /** Who made a request, by what the engine kept of it; null where it has nothing of it any more. */
+  callerOf: (entryId: number) => Promise<Caller | null>
   clock: Clock
   freshEpoch: () => SwapEpoch
   /** Every row that is read, new or met again. */
@@ -56,6 +60,18 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   let readAt = 0
   /** Raised at each connect and disconnect: an answer from before it is not looked at. */
   let connection = 0
+
+  const captures = createCaptureCallers({
+    callerOf: options.callerOf,
+    tell: (enrichment) => enrich([enrichment]),
+    clock,
+  })
+
+  function enrich(enrichments: RequestEnrichment[]): void {
+    sink
+      .activity({ rows: [], enrichments })
+      .catch((error: unknown) => options.onProblem("callers could not be kept", error))
+  }
 
   async function begin(): Promise<Follow> {
     const cursor = await cursors.load()
@@ -125,6 +141,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
       const batch = decision.rows.slice(start, start + BATCH_ROWS)
       const rows = options.attribution.withCallers(batch, clock.now())
       await sink.activity({ rows })
+      captures.ask(rows)
       const newest = rows.at(-1)
       if (!newest) return
       const last = cursorOf(newest)
@@ -164,14 +181,14 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
     callersChanged() {
       const enrichments = options.attribution.late(clock.now())
       if (enrichments.length === 0) return
-      sink
-        .activity({ rows: [], enrichments })
-        .catch((error: unknown) => options.onProblem("callers could not be kept", error))
+      captures.known(enrichments)
+      enrich(enrichments)
     },
     lastReadAt: () => readAt,
     async stop() {
       stopped = true
       online = false
+      captures.stop()
       cancelRetry?.()
       await working
     },

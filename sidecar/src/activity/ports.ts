@@ -14,6 +14,17 @@ export const UNKNOWN_CALLER: Caller = {
   session_id: null,
 }
 
+/** Nothing at all is known of who asked. */
+export function isUnknown(caller: Caller): boolean {
+  return Object.keys(UNKNOWN_CALLER).every((key) => caller[key as keyof Caller] === null)
+}
+
+export function identityOf(
+  row: ObservedRequest,
+): Pick<RequestEnrichment, "swap_epoch" | "swap_entry_id" | "ts"> {
+  return { swap_epoch: row.swap_epoch, swap_entry_id: row.swap_entry_id, ts: row.ts }
+}
+
 /** A request row as the engine's store holds it, in our terms: without an epoch and without its caller. */
 export type StoredRow = Omit<ObservedRequest, "swap_epoch" | keyof Caller>
 

@@ -32,6 +32,7 @@ const around: Surroundings = {
   processes: [],
   loadDelta: new Map(),
   contextLengths: new Map(),
+  instances: new Map(),
   heard: true,
 }
 

@@ -12,7 +12,7 @@ import {
 } from "./core.ts"
 import type { Fleet, FleetStep } from "./core.ts"
 import { createVramWatch } from "./vram.ts"
-import type { ListedModel, RunningModel } from "./ports.ts"
+import type { Instance, ListedModel, RunningModel } from "./ports.ts"
 import { readingsOf } from "./view.ts"
 
 export interface FleetTrackerOptions {
@@ -29,6 +29,7 @@ export interface FleetTracker {
   /** `current`: no list came since this was asked, so its states are not older than what is known. */
   running(models: readonly RunningModel[], current: boolean): void
   contextLengths(lengths: ReadonlyMap<string, number>): void
+  instances(known: ReadonlyMap<string, Instance>): void
   /** Models with a request in flight; null: the engine does not say. */
   busy(models: ReadonlySet<string> | null): void
   requestEnded(model: string, endMs: number): void
@@ -49,6 +50,7 @@ export function createFleetTracker({ sink, gpuMemory, clock }: FleetTrackerOptio
   let fleet: Fleet = EMPTY_FLEET
   let busy: ReadonlySet<string> | null = null
   let contextLengths: ReadonlyMap<string, number> = new Map()
+  let instances: ReadonlyMap<string, Instance> = new Map()
   let heard = false
   /** The lists before this one came over the same connection. */
   let live = false
@@ -70,6 +72,7 @@ export function createFleetTracker({ sink, gpuMemory, clock }: FleetTrackerOptio
       processes: gpuMemory.processes(),
       loadDelta: vram.deltas(),
       contextLengths,
+      instances,
       heard,
     })
     const body = JSON.stringify(models)
@@ -117,6 +120,10 @@ export function createFleetTracker({ sink, gpuMemory, clock }: FleetTrackerOptio
     },
     contextLengths(lengths) {
       contextLengths = lengths
+      publishSoon()
+    },
+    instances(known) {
+      instances = known
       publishSoon()
     },
     busy(models) {

@@ -13,6 +13,14 @@ export interface ListedModel {
   readonly capabilities: readonly string[]
 }
 
+/** What the server of a model says of itself while it runs. */
+export interface Instance {
+  /** Tokens of one slot. */
+  readonly context_length: number | null
+  /** Requests it works on at once; further ones wait in it. */
+  readonly slots: number | null
+}
+
 /** What the engine says of a model that is not stopped. */
 export interface RunningModel {
   readonly id: string

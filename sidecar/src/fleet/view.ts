@@ -3,6 +3,7 @@ import { quantOf } from "@boocontrol/shared/models"
 import type { GpuProcess } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 import type { ModelLife } from "./core.ts"
+import type { Instance } from "./ports.ts"
 
 /** What is known beside the lists. */
 export interface Surroundings {
@@ -12,6 +13,8 @@ export interface Surroundings {
   /** Rise of GPU memory over the load, MiB. */
   readonly loadDelta: ReadonlyMap<string, number>
   readonly contextLengths: ReadonlyMap<string, number>
+  /** What the servers of models said of themselves when they ran last. */
+  readonly instances: ReadonlyMap<string, Instance>
   /** False: the engine cannot be asked, so no state is known. */
   readonly heard: boolean
 }
@@ -24,6 +27,7 @@ export function readingsOf(lives: readonly ModelLife[], around: Surroundings): M
 
 function readingOf(life: ModelLife, around: Surroundings, alone: boolean): ModelReading {
   const { listed } = life
+  const instance = around.instances.get(listed.id)
   const state = around.heard ? life.state : null
   return {
     id: listed.id,
@@ -35,7 +39,9 @@ function readingOf(life: ModelLife, around: Surroundings, alone: boolean): Model
     error: state === "error" ? life.error : null,
     ttl_s: life.ttlS,
     expires_at: expiresAt(life, around),
-    context_length: listed.context_length ?? around.contextLengths.get(listed.id) ?? null,
+    context_length:
+      instance?.context_length ?? listed.context_length ?? around.contextLengths.get(listed.id) ?? null,
+    ...(instance ? { slots: instance.slots } : {}),
     quant: quantOf(listed.id) ?? quantOf(listed.name ?? "") ?? life.quant,
     load_ms_typical: median(life.loadMs),
     ...vramOf(life, around, alone),

@@ -1,7 +1,9 @@
 import type { CapturedBody, EngineCapture } from "@boocontrol/shared/capture"
 import { redactCapture } from "@boocontrol/shared/capture"
 import { trimCapture } from "@boocontrol/shared/trim"
+import type { Caller } from "../activity/ports.ts"
 import type { EngineHttp } from "./http.ts"
+import { callerOfHeaders } from "./inflight.ts"
 import { errorTextOf, EngineRefusal } from "./problems.ts"
 import { jsonOf } from "./messages.ts"
 import { Capture } from "./shapes.ts"
@@ -29,6 +31,22 @@ export async function readCapture(
     ...{ req_body: bodyOf(req_body), resp_body: bodyOf(resp_body) },
   })
   return trimCapture(capture, MAX_CAPTURE_BYTES)
+}
+
+/** Beyond it the engine's answer holds bodies that are not worth the memory: the caller stays unknown. */
+const MAX_CALLER_BYTES = 2 * 1024 * 1024
+
+/** Who made a request, by the headers that llama-swap kept of it; null where it has none any more. */
+export async function readCaller(
+  http: Pick<EngineHttp, "call">,
+  entryId: number,
+  sessionHeaders: readonly string[],
+): Promise<Caller | null> {
+  const reply = await http.call(`/api/captures/${entryId}`, { maxBytes: MAX_CALLER_BYTES })
+  if (reply.status !== 200) return null
+  const parsed = Capture.safeParse(jsonOf(reply.body))
+  if (!parsed.success || parsed.data.id !== entryId) return null
+  return { ...callerOfHeaders(parsed.data.req_headers ?? {}, sessionHeaders), client_ip: null }
 }
 
 function bodyOf(base64: string | null | undefined): CapturedBody | null {

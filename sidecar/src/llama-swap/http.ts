@@ -16,6 +16,8 @@ export interface HttpRequest {
   form?: { readonly contentType: string; readonly bytes: Buffer }
   headers?: Record<string, string>
   timeoutMs?: number
+  /** A longer answer is an error. */
+  maxBytes?: number
   signal?: AbortSignal
 }
 
@@ -107,14 +109,15 @@ export function createEngineHttp(options: {
 
   function call(path: string, request: HttpRequest = {}): Promise<HttpReply> {
     return withTimeout(request, request.timeoutMs ?? TIMEOUT_MS, async (timed) => {
+      const { maxBytes = MAX_BODY_BYTES } = request
       const reply = await send(path, timed)
       const parts: Buffer[] = []
       let bytes = 0
       for await (const part of reply as AsyncIterable<Buffer>) {
         bytes += part.length
-        if (bytes > MAX_BODY_BYTES) {
+        if (bytes > maxBytes) {
           reply.destroy()
-          throw new Error(`the answer to ${path} is larger than ${MAX_BODY_BYTES} bytes`)
+          throw new Error(`the answer to ${path} is larger than ${maxBytes} bytes`)
         }
         parts.push(part)
       }

@@ -28,6 +28,7 @@ export function createLlamaSwapConnector(options: LlamaSwapOptions): LlamaSwapCo
     ...options,
     http,
     rejects,
+    userAgent,
     freshEpoch: () => SwapEpoch.parse(randomUUID()),
   })
 

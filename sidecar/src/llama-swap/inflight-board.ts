@@ -8,8 +8,8 @@ import type { InflightEntry, InflightMessage } from "./shapes.ts"
 
 /** A request that comes or goes is shown at once; several within this time are shown together. */
 const SOON_MS = 20
-/** Progress, at most four times a second. */
-const PROGRESS_MS = 250
+/** Progress, at most twice a second. */
+const PROGRESS_MS = 500
 
 /** Until the engine names its own. */
 const DEFAULT_SESSION_HEADERS = ["X-Session-ID", "X-Litellm-Session-Id"]
@@ -20,6 +20,8 @@ export interface InflightBoard {
   ended(): number | null
   apply(message: InflightMessage): void
   sessionHeaders(names: readonly string[]): void
+  /** The names of headers that this engine takes for session ids. */
+  sessionNames(): readonly string[]
   count(): number | null
   stop(): void
 }
@@ -90,6 +92,7 @@ export function createInflightBoard({ emit, onList, onEnded, clock }: InflightBo
     sessionHeaders(found) {
       if (found.length > 0) names = found.slice(0, 10)
     },
+    sessionNames: () => names,
     count: () => inflight?.total ?? null,
     stop() {
       timer?.cancel()

@@ -1,6 +1,7 @@
 import type { InflightData, InflightRequest } from "@boocontrol/shared/activity"
 import { SourceLabel } from "@boocontrol/shared/ids"
 import { instantOf, parseRfc3339 } from "@boocontrol/shared/time"
+import type { Caller } from "../activity/ports.ts"
 import { redactHeaders } from "./redact.ts"
 import type { InflightEntry, InflightMessage } from "./shapes.ts"
 
@@ -73,11 +74,7 @@ const MAX_LABEL_CHARS = 200
 
 export function inflightRequestOf(entry: InflightEntry, sessionHeaders: readonly string[]): InflightRequest {
   const headers = entry.req_headers ?? {}
-  const byName = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
-  const header = (name: string): string | null =>
-    byName.get(name.toLowerCase())?.slice(0, MAX_LABEL_CHARS) || null
   const startedAtMs = parseRfc3339(entry.timestamp)
-  const source = SourceLabel.safeParse(header("x-boo-source"))
   return {
     id: entry.id,
     started_at: startedAtMs === null ? null : instantOf(startedAtMs),
@@ -87,9 +84,23 @@ export function inflightRequestOf(entry: InflightEntry, sessionHeaders: readonly
     phase: phaseOf(entry),
     resp_bytes: entry.resp_bytes ?? null,
     headers: redactHeaders(headers),
+    ...callerOfHeaders(headers, sessionHeaders),
+    client_ip: entry.remote_ip || null,
+  }
+}
+
+/** What the headers of a request say of who made it; the address is not among them. */
+export function callerOfHeaders(
+  headers: Readonly<Record<string, string>>,
+  sessionHeaders: readonly string[],
+): Omit<Caller, "client_ip"> {
+  const byName = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const header = (name: string): string | null =>
+    byName.get(name.toLowerCase())?.slice(0, MAX_LABEL_CHARS) || null
+  const source = SourceLabel.safeParse(header("x-boo-source"))
+  return {
     source: source.success ? source.data : null,
     request_id: header("x-boo-request-id"),
-    client_ip: entry.remote_ip || null,
     user_agent: header("user-agent"),
     session_id: sessionHeaders.map(header).find((value) => value !== null) ?? null,
   }

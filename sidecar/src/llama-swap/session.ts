@@ -5,9 +5,11 @@ import { createActivityFollower } from "../activity/index.ts"
 import type { RowSource, StoredRow } from "../activity/ports.ts"
 import { createFleetTracker } from "../fleet/index.ts"
 import { createLogRelay } from "../logs/index.ts"
+import { readCaller } from "./captures.ts"
 import { createEngineApi } from "./engine-api.ts"
 import type { EngineHttp } from "./http.ts"
 import { createInflightBoard } from "./inflight-board.ts"
+import { createInstances } from "./instances.ts"
 import { createLink } from "./link.ts"
 import type { StreamEnd } from "./link.ts"
 import { readMessage } from "./messages.ts"
@@ -49,6 +51,7 @@ export interface Session {
 export interface SessionOptions extends LlamaSwapOptions {
   http: EngineHttp
   rejects: Rejects
+  userAgent: string
   freshEpoch: () => SwapEpoch
 }
 
@@ -85,11 +88,19 @@ export function createSession(options: SessionOptions): Session {
     cursors: options.cursors,
     resume: options.resume,
     attribution: callers,
+    callerOf: (entryId) => readCaller(http, entryId, board.sessionNames()),
     clock,
     freshEpoch: options.freshEpoch,
     onRows: lookAtRows,
     onProblem: problem,
   })
+  // Ports of the engine's machine are ports of this one only where they are the same.
+  const instances = options.remote
+    ? null
+    : createInstances({
+        ...{ clock, userAgent: options.userAgent },
+        changed: (known) => fleet.instances(known),
+      })
   const board = createInflightBoard({
     clock,
     emit: (data) => sink.inflight(data),
@@ -231,7 +242,9 @@ export function createSession(options: SessionOptions): Session {
         const before = lists
         try {
           const running = await api.running()
-          if (online) fleet.running(runningModelsOf(running), lists === before)
+          if (!online) break
+          fleet.running(runningModelsOf(running), lists === before)
+          instances?.running(running)
         } catch (error) {
           problem("/running cannot be read", error)
         }
@@ -266,6 +279,7 @@ export function createSession(options: SessionOptions): Session {
       cancelRowCheck?.()
       board.stop()
       relay.stop()
+      instances?.stop()
       fleet.stop()
       await Promise.all([follower.stop(), modelLogs.stop(), polling])
     },

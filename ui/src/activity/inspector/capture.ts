@@ -68,8 +68,9 @@ function missing(error: unknown): CaptureState {
     known?.code === "CAPTURE_NOT_STORED" ||
     known?.code === "CAPTURE_NOT_FETCHED" ||
     known?.body?.details?.["can_fetch"] === true
-  return {
-    ...{ state: "missing", capture: null, canFetch },
-    why: known?.message ?? "The capture could not be read",
-  }
+  const words =
+    known?.code === "CAPTURE_NOT_STORED"
+      ? "Its host may still have it, for as long as its engine keeps captures"
+      : known?.message
+  return { ...{ state: "missing", capture: null, canFetch }, why: words ?? "The capture could not be read" }
 }
