@@ -157,7 +157,7 @@ export async function createApp({
   })
   const breakers = createBreakers()
   const routing = createRouting({
-    ...{ sql, nc, clock, log, dataDir: config.dataDir, fleet, history: { rows: activity.rows } },
+    ...{ sql, nc, clock, log, secrets, fleet, history: { rows: activity.rows } },
     ...{ leases, keys: hosts, breakers },
     // Nothing was measured until benches and evals say so.
     scores: { quality: () => null },

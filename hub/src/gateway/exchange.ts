@@ -10,7 +10,16 @@ import { mayBeTheRequest, verdictOn } from "./core/failures.ts"
 import { replyHeaders, upstreamHeaders } from "./core/headers.ts"
 import { endingOf } from "./core/sse.ts"
 import { Tail } from "./tail.ts"
-import type { Attempt, AttemptFailure, Passage, Refusal, RouteAsk, RoutingPort, TokenUsage } from "./ports.ts"
+import type {
+  Attempt,
+  AttemptFailure,
+  Passage,
+  Refusal,
+  RouteAsk,
+  RoutingPort,
+  TokenPrice,
+  TokenUsage,
+} from "./ports.ts"
 import type { Pools } from "./pools.ts"
 import { Relay } from "./relay.ts"
 import type { FailedReply, RelayEnd, RelayListener } from "./relay.ts"
@@ -46,6 +55,8 @@ export interface ExchangeEnd {
   readonly firstByteMs: number | null
   readonly durationMs: number
   readonly usage: TokenUsage | null
+  /** Of whoever answered; null where nobody did, or what it costs there is not known. */
+  readonly price: TokenPrice | null
   /** Of the answer, as far as it went. */
   readonly bytes: number
 }
@@ -353,6 +364,7 @@ export class Exchange implements RelayListener {
       ...{ ask: this.#facts.ask, outcome, status, attempts: this.#attempts, usage: served.usage },
       ...{ kind: this.#facts.kind, bytes: this.#facts.answer.bytes },
       ...{ host: served.by?.host ?? served.by?.target ?? null, model: served.by?.model ?? null },
+      price: served.by?.price ?? null,
       ...{ firstByteMs: this.#firstByteMs, durationMs: this.#desk.now() - this.#facts.startedMs },
     })
   }

@@ -24,7 +24,6 @@ import { spentOf } from "./spent.ts"
 
 export { createBreakers } from "./breakers.ts"
 export type { Breakers, FedBreakers } from "./breakers.ts"
-export { createPlanner } from "./planner.ts"
 export type { ExchangeEnd } from "./exchange.ts"
 export { createKeys } from "./run.ts"
 

@@ -68,6 +68,8 @@ export interface Attempt {
   readonly upstreamKey: string | null
   /** How the key is sent: `Authorization: Bearer`, or `x-api-key` as Anthropic wants it. */
   readonly dialect: "openai" | "anthropic"
+  /** What it costs there; null where nobody knows. */
+  readonly price: TokenPrice | null
   /** How long to wait for the first byte of the answer before `overdue` is asked. */
   readonly firstByteMs: number
   /**
@@ -83,6 +85,12 @@ export interface Attempt {
   finished(facts: AttemptFacts): void
   /** The client left: neither good nor bad; ends this attempt. */
   abandoned(): void
+}
+
+/** In the unit of the price tables, for a million tokens: what a provider asks, or the energy a host takes. */
+export interface TokenPrice {
+  readonly inputPerMtok: number
+  readonly outputPerMtok: number
 }
 
 export interface AttemptFailure {

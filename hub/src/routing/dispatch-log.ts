@@ -7,7 +7,7 @@ import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { candidatesOf } from "./core/explain.ts"
-import { providerOf } from "./core/view.ts"
+import { priceOf, providerOf } from "./core/view.ts"
 import type { GatewayAsk } from "./ports.ts"
 import type { DispatchesStore } from "./store/dispatches.ts"
 
@@ -157,9 +157,6 @@ function rowOf(end: Kept): RouteDispatch {
 
 function costOf({ place }: Ranked, usage: NonNullable<DispatchEnd["usage"]>): number | null {
   if (usage.outputTokens === null) return null
-  if (place.kind === "host") return (usage.outputTokens * place.model.costPerMtok.value) / 1e6
-  return (
-    ((usage.promptTokens ?? 0) * place.model.inputPerMtok + usage.outputTokens * place.model.outputPerMtok) /
-    1e6
-  )
+  const { inputPerMtok, outputPerMtok } = priceOf(place)
+  return ((usage.promptTokens ?? 0) * inputPerMtok + usage.outputTokens * outputPerMtok) / 1e6
 }

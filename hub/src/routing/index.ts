@@ -10,6 +10,7 @@ import type { Log } from "../platform/log.ts"
 import type { RpcEndpoint } from "../platform/micro-service.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
+import type { SecretBox } from "../platform/secret-box.ts"
 import { affinity } from "./core/affinity.ts"
 import { FRESH, failed, healthOf, sent, succeeded, worse } from "./core/breaker.ts"
 import type { Breaker, FailureKind } from "./core/breaker.ts"
@@ -28,7 +29,6 @@ import { openPassage } from "./passage.ts"
 import type { Passage } from "./passage.ts"
 import type * as ports from "./ports.ts"
 import { routingRoutes } from "./routes.ts"
-import { createSealer } from "./sealed.ts"
 import { dispatchesStore } from "./store/dispatches.ts"
 import { policiesStore } from "./store/policies.ts"
 import { targetsStore } from "./store/targets.ts"
@@ -39,7 +39,7 @@ export interface RoutingOptions {
   nc: Pick<NatsConnection, "publish">
   clock: Clock
   log: Log
-  dataDir: string
+  secrets: SecretBox
   fleet: ports.FleetPort
   leases: ports.LeasesPort
   breakers: ports.BreakersPort
@@ -84,7 +84,7 @@ export function createRouting(options: RoutingOptions): Routing {
   const inFlight = new Set<string>()
   const dispatches = dispatchesStore(sql)
   const policies = policiesStore(sql)
-  const targets = targetsStore(sql, createSealer(options.dataDir))
+  const targets = targetsStore(sql, options.secrets)
   const dispatchLog = createDispatchLog({ store: dispatches, nc, clock, log })
   const catalogue = createCatalogue({ sql, log, policies, targets, changed: () => changed() })
   const view = createLiveView({

@@ -3,7 +3,7 @@ import type { HostId } from "@boocontrol/shared/ids"
 import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { refusalIn } from "./core/explain.ts"
-import { providerOf } from "./core/view.ts"
+import { priceOf, providerOf } from "./core/view.ts"
 import type { DispatchEnd } from "./dispatch-log.ts"
 import type { GatewayAsk } from "./ports.ts"
 import type { RoutingParts } from "./parts.ts"
@@ -17,6 +17,7 @@ export interface Attempt {
   readonly baseUrl: string
   readonly upstreamKey: string | null
   readonly dialect: "openai" | "anthropic"
+  readonly price: { readonly inputPerMtok: number; readonly outputPerMtok: number }
   readonly firstByteMs: number
   overdue(waitedMs: number): number
   responded(): void
@@ -107,6 +108,7 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
     }
     return {
       ...{ kind: "attempt", model, ...parts.addressOf(ranked.place) },
+      price: priceOf(ranked.place),
       firstByteMs: firstByteMs(ranked, given.stream),
       overdue: (waitedMs) => moreMs(ranked, waitedMs, parts),
       responded: () => parts.answered(provider, model),

@@ -4,14 +4,15 @@ import type { Clock } from "./clock.ts"
 
 /**
  * Imported before everything else. This program does a few milliseconds of work a second for months, beside
- * processes that need the memory: the compilers for hot code would cost 5 MB of resident memory and never pay, and a
- * young generation that may grow keeps what one burst needed. What the simple compiler makes of a function costs less
- * than it saves, but only where that function is called all the time: hence the high count before any is looked at.
- * Nothing lazier: with --max-lazy V8 13.6 ends the process on code that it takes apart differently the second time.
+ * processes that need the memory: the compilers for hot code would cost 5 MB of resident memory and never pay, what is
+ * noted of functions that are called now and then is never read, and a young generation that may grow keeps what one
+ * burst needed. Nothing lazier: with --max-lazy V8 13.6 ends the process on code that it takes apart differently the
+ * second time. Measured in docs/decisions/2026-11-26-sidecar-compilers.md.
  */
 for (const flag of [
   "--no-opt",
   "--no-maglev",
+  "--no-sparkplug",
   "--invocation-count-for-feedback-allocation=60",
   "--semi-space-growth-factor=1",
 ])

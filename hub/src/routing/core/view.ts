@@ -80,6 +80,16 @@ export interface RouteView {
   readonly targets: readonly RouteTargetView[]
 }
 
+/** What tokens cost at a place, for a million of them. At a host a token of the prompt takes as much less as it is faster. */
+export function priceOf(place: Place): { inputPerMtok: number; outputPerMtok: number } {
+  if (place.kind === "target") return place.model
+  const { costPerMtok, genTps, promptTps } = place.model
+  return {
+    inputPerMtok: (costPerMtok.value * genTps.value) / promptTps.value,
+    outputPerMtok: costPerMtok.value,
+  }
+}
+
 export interface HostPlace {
   readonly kind: "host"
   readonly host: RouteHost

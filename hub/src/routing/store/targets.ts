@@ -2,7 +2,7 @@ import { RouteTarget } from "@boocontrol/shared/routing"
 import type { NewTarget, TargetPatch } from "@boocontrol/shared/routing"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
-import type { Sealer } from "../sealed.ts"
+import type { SecretBox } from "../../platform/secret-box.ts"
 import { ROUTING_CHANNEL } from "./policies.ts"
 
 const Row = z.extend(RouteTarget, { credential_encrypted: z.nullable(z.instanceof(Uint8Array)) })
@@ -21,7 +21,10 @@ export interface TargetsStore {
   remove(id: string): Promise<boolean>
 }
 
-export function targetsStore(sql: Sql, sealer: Sealer): TargetsStore {
+/** What a credential is sealed for: it opens nowhere else. */
+const placeOf = (id: string): string => `target:${id}`
+
+export function targetsStore(sql: Sql, secrets: SecretBox): TargetsStore {
   const columns = sql`
     target_id, display_name, dialect, base_url, enabled, models, max_concurrent, created_at, updated_at,
     credential_encrypted is not null as has_credential`
@@ -36,11 +39,14 @@ export function targetsStore(sql: Sql, sealer: Sealer): TargetsStore {
       const rows = await sql`select ${columns}, credential_encrypted from route_targets order by target_id`
       return rows.map((row) => {
         const { credential_encrypted: sealed, ...target } = Row.parse(row)
-        return { target, credential: sealed === null ? null : sealer.open(sealed) }
+        return {
+          target,
+          credential: sealed === null ? null : secrets.open(sealed, placeOf(target.target_id)),
+        }
       })
     },
     async insert({ target_id: id, credential, models, ...fields }) {
-      const sealed = credential === undefined ? null : sealer.seal(credential)
+      const sealed = credential === undefined ? null : secrets.seal(credential, placeOf(id))
       const rows = await sql`
         insert into route_targets ${sql({ target_id: id, ...fields })}
         on conflict do nothing returning target_id`
@@ -54,7 +60,7 @@ export function targetsStore(sql: Sql, sealer: Sealer): TargetsStore {
     },
     async patch(id, { credential, models, ...fields }) {
       const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-      const sealed = typeof credential === "string" ? sealer.seal(credential) : null
+      const sealed = typeof credential === "string" ? secrets.seal(credential, placeOf(id)) : null
       const rows = await sql`
         update route_targets set ${sql({ target_id: id, ...given })}, updated_at = clock_timestamp(),
           models = coalesce(${models === undefined ? null : sql.json(models)}::jsonb, models),

@@ -1,15 +1,17 @@
 import { onScopeDispose, shallowRef } from "vue"
 import type { ShallowRef } from "vue"
-import { useClock } from "../platform/clock.ts"
+import { useClock } from "./clock.ts"
 
-export interface Answer<T> {
+export interface Refreshed<T> {
+  /** The newest answer; null until there is one. */
   readonly value: ShallowRef<T | null>
+  /** Why the newest question was not answered; null when it was. */
   readonly error: ShallowRef<unknown>
   load(): Promise<void>
 }
 
-/** Asks now and again and again while the page is there; an answer that comes too late is dropped. */
-export function useAnswer<T>(everyMs: number, ask: (signal: AbortSignal) => Promise<T>): Answer<T> {
+/** Asks now and again and again, while the page that shows it is there. An answer that comes too late is dropped. */
+export function useRefreshed<T>(everyMs: number, ask: (signal: AbortSignal) => Promise<T>): Refreshed<T> {
   const clock = useClock()
   const value = shallowRef<T | null>(null)
   const error = shallowRef<unknown>(null)

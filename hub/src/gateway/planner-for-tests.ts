@@ -83,7 +83,7 @@ export function createPlanner({ fleet, breakers, keys, now }: PlannerOptions): R
     const patienceMs = isWarm({ host, model }) ? warmMs : Math.max(LOADING_MS, warmMs)
     return {
       ...{ kind: "attempt", host: id, target: null, model: model.id, dialect: "openai" },
-      ...{ baseUrl: host.advertise_url ?? "", upstreamKey: keys.keyOf(id) },
+      ...{ baseUrl: host.advertise_url ?? "", upstreamKey: keys.keyOf(id), price: null },
       firstByteMs: LOOK_MS,
       overdue(waitedMs) {
         const seen = fleet.hosts().find(({ provider_id }) => provider_id === id)

@@ -1,0 +1,29 @@
+import { expect, it } from "vitest"
+import { spentOf } from "./spent.ts"
+import type { Spent, SpentBy } from "./spent.ts"
+
+const price = { inputPerMtok: 2, outputPerMtok: 10 }
+const usage = { promptTokens: 1_000, cacheTokens: 0, outputTokens: 500, promptMs: null, predictedMs: null }
+const ask = { promptBytes: 4_000, hasImages: false, stream: false }
+const answered: SpentBy = { outcome: "answered", usage, bytes: 9_000, price, ask }
+
+it.each<[string, Partial<SpentBy>, Spent]>([
+  ["what the host says, at its price", {}, { tokens: 1_500, money: 0.007 }],
+  ["no money where the price is not known", { price: null }, { tokens: 1_500, money: null }],
+  [
+    "nothing for a refusal",
+    { outcome: "refused", usage: null, bytes: 300, price: null },
+    { tokens: 0, money: 0 },
+  ],
+  ["nothing where no byte came", { outcome: "left", usage: null, bytes: 0 }, { tokens: 0, money: 0 }],
+])("counts %s", (_, changes, expected) => {
+  expect(spentOf({ ...answered, ...changes })).toEqual(expected)
+})
+
+it("counts by what has passed where the end was not seen, streamed or not", () => {
+  const cut = { ...answered, usage: null, outcome: "left", bytes: 2_000 } as const
+  const whole = spentOf(cut)
+  const streamed = spentOf({ ...cut, ask: { ...ask, stream: true } })
+  expect(whole.tokens - streamed.tokens).toBe(500 - 10)
+  expect(whole.money).toBeCloseTo(streamed.money === null ? NaN : streamed.money + (490 * 10) / 1e6, 12)
+})
