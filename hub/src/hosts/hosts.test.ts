@@ -107,11 +107,14 @@ describe("the registry", () => {
     const reader = await hub.reader()
     world.say(envelope("presence", machine("RTX 5090", "http://10.0.0.1:8080"), { host: "box" }))
     await reader.until(() => reader.host("box")?.gpu_label === "2 x RTX 5090", "its label")
-    expect(await row("box")).toMatchObject({ os: "Debian 12", advertise_url: "http://10.0.0.1:8080" })
+    // The screen knows it before Postgres does.
+    await expect
+      .poll(() => row("box"), { timeout: 10_000 })
+      .toMatchObject({ os: "Debian 12", advertise_url: "http://10.0.0.1:8080" })
     await hub.send("PATCH", "/hosts/box", { gpu_label: null, display_name: "The box" })
     world.say(envelope("presence", machine("RTX 3090", "http://10.0.0.2:8080"), { host: "box" }))
     await expect
-      .poll(async () => (await row("box"))?.advertise_url, { timeout: 5_000 })
+      .poll(async () => (await row("box"))?.advertise_url, { timeout: 10_000 })
       .toBe("http://10.0.0.2:8080")
     expect(await row("box")).toMatchObject({ os: "Debian 12", gpu_label: null, display_name: "The box" })
     expect(reader.host("box")).toMatchObject({ gpu_label: null, display_name: "The box" })
@@ -122,10 +125,13 @@ describe("the registry", () => {
     world.say(envelope("presence", machine("P104-100", "http://10.0.0.9:8080"), { host: "shop" }))
     await reader.until(() => reader.host("shop")?.gpu_label === "2 x P104-100", "the host registered")
     await hub.send("PATCH", "/hosts/shop", { enabled: false })
-    const { rows } = pageOf(Provider).parse(await (await hub.get("/providers")).json())
-    expect(rows.find(({ id }) => id === "shop")).toEqual({
-      ...{ id: "shop", kind: "llama-swap", base_url: "http://10.0.0.9:8080", enabled: false },
-    })
+    const shop = async () => {
+      const { rows } = pageOf(Provider).parse(await (await hub.get("/providers")).json())
+      return rows.find(({ id }) => id === "shop")
+    }
+    await expect
+      .poll(shop, { timeout: 10_000 })
+      .toEqual({ id: "shop", kind: "llama-swap", base_url: "http://10.0.0.9:8080", enabled: false })
   })
 
   it("offers the gateway at the address it was asked at, first", async () => {
