@@ -75,6 +75,11 @@ afterAll(async () => {
 
 describe("a person at the controls", () => {
   it("loads a model, and sees that it was asked, that it is done, and that the model is ready", async () => {
+    // Its traffic loads it now and then, and its idle time ends only after a while.
+    await eventually(
+      () => post("/hosts/embedding/actions", { action: "unload", model: "qwen3-4b" }),
+      ({ status }) => status === 202,
+    )
     const { host, models } = await idle((id) => id === "embedding")
     const model = models[0] ?? ""
     const page = await openHost(host)
@@ -87,6 +92,22 @@ describe("a person at the controls", () => {
     )
     await page.close()
   }, 200_000)
+
+  it("is told why an action was skipped at its turn, and sees the next one run", async () => {
+    // Asked for all the time, and never unloaded for lack of use.
+    const [host, model] = ["embedding", "bge-m3"]
+    await eventually(
+      () => hostNamed(host),
+      ({ models }) => models.some(({ id, state }) => id === model && state === "ready"),
+    )
+    const page = await openHost(host)
+    const asked = [{ action: "warm", model }, { action: "unload_all" }]
+    for (const action of asked) expect((await post(`/hosts/${host}/actions`, action)).status).toBe(202)
+    const queue = page.getByRole("list", { name: "Queue of this host" })
+    await queue.getByText("skipped: it is ready already").first().waitFor()
+    await queue.locator("li", { hasText: "unload all" }).and(queue.locator("[data-state=done]")).waitFor()
+    await page.close()
+  })
 
   it("fills the queue, and is shown what is in it when no more is taken", async () => {
     const { host, models } = await idle()
