@@ -111,6 +111,8 @@ export async function openConsumer(
   return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), lost }
 }
 
+const LOOK_WITHIN_MS = 2_000
+
 /**
  * Makes the server drop what a reader asked of the durable and no longer listens to. To be called before messages are
  * handed back: otherwise nats-server (2.9.10, `loopAndGatherMsgs`) takes the first of them out of its queue for that
@@ -118,7 +120,9 @@ export async function openConsumer(
  * durable is what makes it look.
  */
 export async function forgetUnheard(nc: NatsConnection, stream: StreamName): Promise<void> {
-  await (await jetstreamManager(nc)).consumers.info(stream, DURABLE)
+  // Who stops does not wait long for a NATS that is away.
+  const manager = await jetstreamManager(nc, { timeout: LOOK_WITHIN_MS, checkAPI: false })
+  await manager.consumers.info(stream, DURABLE)
 }
 
 /** What a stream holds, and up to where its durable has acknowledged everything. */

@@ -71,6 +71,22 @@ it("leaves a row as it is whose capture is gone, cannot be read or names nobody,
   expect(told.map(({ swap_entry_id }) => swap_entry_id)).toEqual([4])
 })
 
+it("believes no answer of a store that may have been replaced, neither waiting nor under way", async () => {
+  const answers = Promise.withResolvers<Caller | null>()
+  const { clock, told, read, made } = callers(() => answers.promise)
+  made.ask([row(1), row(2)])
+  await clock.advance(2_000)
+  expect(read).toEqual([1])
+  made.forget()
+  answers.resolve(indexer)
+  await clock.advance(5_000)
+  expect(told).toEqual([])
+  expect(read).toEqual([1])
+  made.ask([row(3)])
+  await clock.advance(5_000)
+  expect(told.map(({ swap_entry_id }) => swap_entry_id)).toEqual([3])
+})
+
 it("forgets the oldest where more wait than the engine keeps captures of, and everything when it stops", async () => {
   const { clock, read, made } = callers(() => Promise.resolve(null))
   made.ask(Array.from({ length: 301 }, (_, index) => row(index + 1)))

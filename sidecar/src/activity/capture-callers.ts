@@ -16,6 +16,11 @@ export interface CaptureCallers {
   ask(rows: readonly ObservedRequest[]): void
   /** These became known another way. */
   known(enrichments: readonly RequestEnrichment[]): void
+  /**
+   * The engine's store may have been replaced: from now on the same ids may be other requests, and a wrong caller is
+   * worse than none.
+   */
+  forget(): void
   stop(): void
 }
 
@@ -29,19 +34,25 @@ const MAX_WAITING = 300
 export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOptions): CaptureCallers {
   let waiting: ObservedRequest[] = []
   let cancel: (() => void) | null = null
-  let stopped = false
+  /** Raised at each `forget`: an answer that was asked for before it is not believed. */
+  let store = 0
 
   function askLater(delayMs: number): void {
     cancel ??= clock.setTimeout(() => void askNext(), delayMs)
   }
 
+  function forget(): void {
+    store += 1
+    waiting = []
+  }
+
   async function askNext(): Promise<void> {
     const row = waiting.shift()
     if (row) {
+      const of = store
       // A capture that is gone or cannot be read leaves the row as it is.
       const caller = await callerOf(row.swap_entry_id).catch(() => null)
-      if (stopped) return
-      if (caller !== null && !isUnknown(caller)) tell({ ...identityOf(row), ...caller })
+      if (of === store && caller !== null && !isUnknown(caller)) tell({ ...identityOf(row), ...caller })
     }
     cancel = null
     if (waiting.length > 0) askLater(EVERY_MS)
@@ -50,7 +61,7 @@ export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOp
   return {
     ask(rows) {
       const wanted = rows.filter((row) => row.has_capture && isUnknown(row))
-      if (wanted.length === 0 || stopped) return
+      if (wanted.length === 0) return
       waiting = [...waiting, ...wanted].slice(-MAX_WAITING)
       askLater(WAIT_MS)
     },
@@ -63,10 +74,11 @@ export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOp
           ),
       )
     },
+    forget,
     stop() {
-      stopped = true
+      forget()
       cancel?.()
-      waiting = []
+      cancel = null
     },
   }
 }

@@ -154,6 +154,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   return {
     connected() {
       connection += 1
+      captures.forget()
       online = true
       told = null
       offered = []
@@ -163,6 +164,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
     ended(inflight) {
       if (!online) return
       connection += 1
+      captures.forget()
       online = false
       const behind = told !== null && told > (follow?.last?.swap_entry_id ?? -1)
       const complete = working === null && !wanted && !behind

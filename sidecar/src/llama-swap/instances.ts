@@ -1,6 +1,7 @@
 import * as z from "zod/mini"
 import type { Instance } from "../fleet/ports.ts"
 import type { Clock } from "../platform/clock.ts"
+import { isLoopback } from "../platform/loopback.ts"
 import { createEngineHttp } from "./http.ts"
 import { jsonOf } from "./messages.ts"
 import type { Running } from "./shapes.ts"
@@ -91,6 +92,5 @@ function countOf(value: number | undefined): number | null {
 }
 
 function isOfThisMachine(url: string): boolean {
-  const host = URL.parse(url)?.hostname ?? ""
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.")
+  return isLoopback(URL.parse(url)?.hostname ?? "")
 }

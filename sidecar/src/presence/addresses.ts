@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram"
 import { lookup } from "node:dns"
 import { networkInterfaces } from "node:os"
-import { isLoopback } from "./core.ts"
+import { isLoopback } from "../platform/loopback.ts"
 
 // Any will do: no packet is sent.
 const ANY_PORT = 9

@@ -1,4 +1,5 @@
 import type { GpuInventory, Hardware } from "@boocontrol/shared/hosts"
+import { isLoopback } from "../platform/loopback.ts"
 
 /** Facts about this machine from a process of our own; null where the engine runs elsewhere or it is not known yet. */
 export type Machine = Omit<Hardware, "gpus"> | null
@@ -18,17 +19,6 @@ export function hardwareOf(
     // nvidia-smi knows index and UUID, by which samples are told apart; the engine sorts in an order of its own.
     gpus: gpus.length > 0 ? [...gpus] : (engine?.gpus ?? []),
   }
-}
-
-export function isLoopback(hostname: string): boolean {
-  const bare = hostname.replace(/^\[|\]$/g, "").toLowerCase()
-  return (
-    bare === "localhost" ||
-    bare.endsWith(".localhost") ||
-    bare === "::1" ||
-    bare === "0.0.0.0" ||
-    bare.startsWith("127.")
-  )
 }
 
 /**
