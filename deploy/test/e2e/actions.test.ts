@@ -85,10 +85,11 @@ describe("a person at the controls", () => {
     const page = await openHost(host)
     await page.getByRole("button", { name: `Load ${model}`, exact: true }).click()
     const queue = page.getByRole("list", { name: "Queue of this host" })
-    await queue.getByText(`load ${model}`).waitFor()
+    await queue.getByText(`load ${model}`, { exact: true }).waitFor()
     await page.getByRole("button", { name: `Unload ${model}`, exact: true }).waitFor({ timeout: 60_000 })
     expect(["done", "running"]).toContain(
-      (await hostNamed(host)).actions.find((action) => action.model === model)?.state,
+      (await hostNamed(host)).actions.find(({ action, model: of }) => action === "warm" && of === model)
+        ?.state,
     )
     await page.close()
   }, 200_000)

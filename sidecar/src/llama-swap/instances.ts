@@ -1,7 +1,7 @@
 import * as z from "zod/mini"
 import type { Instance } from "../fleet/ports.ts"
 import type { Clock } from "../platform/clock.ts"
-import { isLoopback } from "../platform/loopback.ts"
+import { namesThisMachine } from "@boocontrol/shared/this-machine"
 import { createEngineHttp } from "./http.ts"
 import { jsonOf } from "./messages.ts"
 import type { Running } from "./shapes.ts"
@@ -92,5 +92,5 @@ function countOf(value: number | undefined): number | null {
 }
 
 function isOfThisMachine(url: string): boolean {
-  return isLoopback(URL.parse(url)?.hostname ?? "")
+  return namesThisMachine(URL.parse(url)?.hostname ?? "")
 }

@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram"
 import { lookup } from "node:dns"
 import { networkInterfaces } from "node:os"
-import { isLoopback } from "../platform/loopback.ts"
+import { namesThisMachine } from "@boocontrol/shared/this-machine"
 
 // Any will do: no packet is sent.
 const ANY_PORT = 9
@@ -24,7 +24,7 @@ export async function addressTowards(hostname: string): Promise<string | null> {
 
 /** Whether a name is this machine. A name that cannot be resolved is not. */
 export async function isThisMachine(hostname: string): Promise<boolean> {
-  if (isLoopback(hostname)) return true
+  if (namesThisMachine(hostname)) return true
   const target = await resolve(hostname)
   if (!target) return false
   return Object.values(networkInterfaces()).some((list) =>

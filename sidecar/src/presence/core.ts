@@ -1,5 +1,5 @@
 import type { GpuInventory, Hardware } from "@boocontrol/shared/hosts"
-import { isLoopback } from "../platform/loopback.ts"
+import { namesThisMachine } from "@boocontrol/shared/this-machine"
 
 /** Facts about this machine from a process of our own; null where the engine runs elsewhere or it is not known yet. */
 export type Machine = Omit<Hardware, "gpus"> | null
@@ -33,7 +33,7 @@ export function advertisedUrl(
   const engine = URL.parse(urls.engine)
   const nats = URL.parse(urls.nats)
   if (!engine || !nats) return null
-  if (!isLoopback(engine.hostname) || isLoopback(nats.hostname)) return urls.engine
+  if (!namesThisMachine(engine.hostname) || namesThisMachine(nats.hostname)) return urls.engine
   if (addressTowardsNats === null) return null
   engine.hostname = addressTowardsNats.includes(":") ? `[${addressTowardsNats}]` : addressTowardsNats
   return engine.href.replace(/\/$/, "")

@@ -1,5 +1,5 @@
-/** Whether a host name of a URL, brackets and all, is this machine whatever machine it is. */
-export function isLoopback(hostname: string): boolean {
+/** Whether a host name of a URL, brackets and all, means the machine it is used on, wherever that is. 0.0.0.0 does, as a way to it. */
+export function namesThisMachine(hostname: string): boolean {
   const bare = hostname.replace(/^\[|\]$/g, "").toLowerCase()
   return (
     bare === "localhost" ||
