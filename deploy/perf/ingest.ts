@@ -43,6 +43,12 @@ const { values: options } = parseArgs({
   },
 })
 setPriority(Number(options.nice))
+let lives = 0
+/** Hosts that have just started: what they say is no repetition of what others of that name have said. */
+function startedHosts(count: number, from = 0): TrafficHost[] {
+  const life = ` ${(lives += 1)}`
+  return Array.from({ length: count }, (_, n) => trafficHost(from + n, { life }))
+}
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 interface Kind {
@@ -147,7 +153,7 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
   const nc = await connect({ servers: stack.natsUrl })
   try {
     const wanted = Number(options.rows)
-    const hosts = Array.from({ length: Number(options.hosts) }, (_, n) => trafficHost(n))
+    const hosts = startedHosts(Number(options.hosts))
     const empty = async (): Promise<void> => {
       await sql.unsafe(`truncate ${kind.table}, control_dirty_buckets, control_dirty_request_hours`)
       await nc.request(`$JS.API.STREAM.PURGE.${kind.stream}`, "", { timeout: 10_000 })
@@ -266,7 +272,7 @@ async function catchUp(stack: Stack): Promise<boolean> {
   }
   try {
     const done = new AbortController()
-    const live = Array.from({ length: hosts }, (_, n) => trafficHost(n))
+    const live = startedHosts(hosts)
     const out = publisher(nc)
     const living = (async () => {
       while (!done.signal.aborted) await emitFleet(out, { hosts: live, requestsPerS: 5, seconds: 5 })
@@ -275,7 +281,7 @@ async function catchUp(stack: Stack): Promise<boolean> {
     await seenUntilNow()
     await pause(10_000)
     const quiet = await seenUntilNow()
-    const late = Array.from({ length: hosts }, (_, n) => trafficHost(1_000 + n))
+    const late = startedHosts(hosts, 1_000)
     const rows = hosts * minutes * 60
     const startedAt = performance.now()
     await publishAll(publisher(backlogNc), backlogNc, messagesOf(late, "perf", rows))

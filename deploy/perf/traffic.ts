@@ -31,9 +31,10 @@ const DURABLE: ReadonlySet<EventKind> = new Set(["models", "activity", "note", "
 const VARIANTS = 4
 const MODELS = ["qwen3-4b", "gemma3-12b", "gpt-oss-20b", "nomic-embed-text"]
 
-export function trafficHost(n: number, gpus = 4): TrafficHost {
+/** `life`: another boot of the same host, whose messages nobody takes for those of an earlier one. */
+export function trafficHost(n: number, { gpus = 4, life = "" } = {}): TrafficHost {
   const id = HostId.parse(`load-${String(n).padStart(4, "0")}`)
-  const [instance, boot, epoch] = ["instance", "boot", "epoch"].map((part) => uuidOf(`${part} ${id}`))
+  const [instance, boot, epoch] = ["instance", "boot", "epoch"].map((part) => uuidOf(`${part} ${id}${life}`))
   const bodies = Array.from({ length: VARIANTS }, (_, variant) => sampleBody({ n, gpus, variant }))
   let seq = 0
   let entry = 0
