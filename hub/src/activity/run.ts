@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import type { ActivityRow, CommittedActivity } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
@@ -7,8 +8,8 @@ import { byTime, foldBatch, splitBySize } from "./core.ts"
 import type { ActivityBatch } from "./core.ts"
 import type { AnnounceActivity, PartitionsPort } from "./ports.ts"
 import { findRequests } from "./store/read.ts"
-import { storeRequests } from "./store/write.ts"
-import type { StoredBatch } from "./store/write.ts"
+import { requestLines, storeRequests } from "./store/write.ts"
+import type { RequestLines, StoredBatch } from "./store/write.ts"
 
 export interface StoreOptions {
   sql: Sql
@@ -28,29 +29,44 @@ type StoreActivity = (
 
 /**
  * Stores what hosts sent and, after the commit, tells everyone of the rows that are new or have changed. One batch
- * after the other, so that they are told in the order of their commits; while Postgres has one, the next is made ready.
+ * after the other, so that they are told in the order of their commits. While Postgres has one, the next is made ready
+ * and the one before is told of, host by host, so that neither Postgres nor anybody else waits for it.
  */
 export function activityStore({ sql, partitions, announce, stored }: StoreOptions): StoreActivity {
   let last: Promise<unknown> = Promise.resolve()
+  let told: Promise<void> = Promise.resolve()
 
-  const store = async (batch: ActivityBatch, redelivered: boolean): Promise<StoredBatch> => {
+  const store = async (
+    { batch, lines }: { batch: ActivityBatch; lines: RequestLines },
+    redelivered: boolean,
+  ): Promise<StoredBatch> => {
     await partitions.ensure(
       "control_requests",
       batch.rows.map((row) => row.ts),
     )
-    const done = await storeRequests(sql, batch)
+    const done = await storeRequests(sql, batch, lines)
     if (!redelivered) return done
     // A hub may have died between its commit and its announcement: what comes again is announced again, as an update.
     return { ...done, changed: await findRequests(sql, [...batch.rows, ...done.changed]) }
   }
 
+  const tell = async (changed: readonly ActivityRow[], batch: ActivityBatch): Promise<void> => {
+    for (const { committed, text } of announcements(changed, batch)) {
+      announce(committed, text)
+      await setImmediate()
+    }
+    stored?.(changed)
+  }
+
   return async (envelopes, { redelivered }) => {
     const batch = foldBatch(envelopes)
-    const storing = last.then(() => store(batch, redelivered))
+    const lines = requestLines(batch.rows)
+    const storing = last.then(() => store({ batch, lines }, redelivered))
     last = storing.catch(() => undefined)
     const { changed, notYet } = await storing
-    for (const { committed, text } of announcements(changed, batch)) announce(committed, text)
-    stored?.(changed)
+    const telling = told.then(() => tell(changed, batch))
+    told = telling.catch(() => undefined)
+    await telling
     return { notYet }
   }
 }
@@ -60,17 +76,17 @@ interface Announcement {
   text: string
 }
 
-function announcements(rows: readonly ActivityRow[], { eventAt }: ActivityBatch): Announcement[] {
+function* announcements(rows: readonly ActivityRow[], { eventAt }: ActivityBatch): Generator<Announcement> {
   const byHost = new Map<HostId, Map<string, ActivityRow>>()
   for (const row of rows) {
     const ofHost = byHost.get(row.provider_id) ?? new Map<string, ActivityRow>()
     byHost.set(row.provider_id, ofHost.set(row.id, row))
   }
-  return [...byHost].flatMap(([host, ofHost]) => {
+  for (const [host, ofHost] of byHost) {
     const written = [...ofHost.values()].sort(byTime).map((row) => ({ row, text: JSON.stringify(row) }))
     const parts = splitBySize(written, MAX_ANNOUNCED_BYTES, ({ text }) => Buffer.byteLength(text))
-    return parts.map((part) => announcementOf(part, { host, at: eventAt.get(host) ?? null }))
-  })
+    for (const part of parts) yield announcementOf(part, { host, at: eventAt.get(host) ?? null })
+  }
 }
 
 interface Written {

@@ -5,6 +5,7 @@ import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import { columnLines } from "../../platform/column-lines.ts"
+import type { ColumnLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { ENRICHMENT_COLUMNS, isEnriched, spansOfHosts } from "../core.ts"
 import type { ActivityBatch, LooseEnrichment } from "../core.ts"
@@ -60,8 +61,25 @@ export interface StoredBatch {
   notYet: number[]
 }
 
-/** Stores a batch in one transaction. Doing it again, in whole or in part, changes nothing and returns no row. */
-export async function storeRequests(sql: Sql, batch: ActivityBatch): Promise<StoredBatch> {
+/** Rows as they travel to Postgres. */
+export interface RequestLines extends ColumnLines {
+  readonly rows: readonly ActivityRow[]
+}
+
+/** Written beforehand, so that no transaction waits for it. */
+export function requestLines(rows: readonly ActivityRow[]): RequestLines {
+  return { rows, ...columnLines(rows, ROW_COLUMNS) }
+}
+
+/**
+ * Stores a batch in one transaction. Doing it again, in whole or in part, changes nothing and returns no row. `lines`
+ * are those of all rows of the batch.
+ */
+export async function storeRequests(
+  sql: Sql,
+  batch: ActivityBatch,
+  lines: RequestLines,
+): Promise<StoredBatch> {
   return await sql.begin(async (tx) => {
     // Two hubs could store one request under two epochs at the same time, neither seeing the other's row. Taken in
     // the order of their names, so that two batches cannot wait for each other.
@@ -72,9 +90,9 @@ export async function storeRequests(sql: Sql, batch: ActivityBatch): Promise<Sto
     const added = [
       ...(await insertNew(
         tx,
-        doubtful.size === 0 ? batch.rows : batch.rows.filter((row) => !isDoubtful(row)),
+        doubtful.size === 0 ? lines : requestLines(batch.rows.filter((row) => !isDoubtful(row))),
       )),
-      ...(await insertNew(tx, await unknownRows(tx, batch.rows.filter(isDoubtful)))),
+      ...(await insertNew(tx, requestLines(await unknownRows(tx, batch.rows.filter(isDoubtful))))),
     ]
     const isAdded = new Set(added)
     // A row that is there, maybe under another epoch, may still lack what this one knows.
@@ -125,7 +143,7 @@ async function unknownRows(tx: TransactionSql, rows: readonly ActivityRow[]): Pr
   const { first, last } = endsOf(rows.map((row) => row.ts))
   const found = await tx<{ n: number }[]>`
     select n::integer as n
-    from ${linesAsRows(tx, rows, "with ordinality")}
+    from ${linesAsRows(tx, requestLines(rows), "with ordinality")}
     where provider_id is not null and not exists (
       select from control_requests s
       where s.provider_id = r.provider_id and s.ts = r.ts::timestamptz and s.ts between ${first} and ${last}
@@ -137,11 +155,12 @@ async function unknownRows(tx: TransactionSql, rows: readonly ActivityRow[]): Pr
 }
 
 /** Resolves to those that were not there. */
-async function insertNew(tx: TransactionSql, rows: readonly ActivityRow[]): Promise<readonly ActivityRow[]> {
+async function insertNew(tx: TransactionSql, lines: RequestLines): Promise<readonly ActivityRow[]> {
+  const { rows } = lines
   if (rows.length === 0) return []
   const { count } = await tx`
     insert into control_requests (${tx.unsafe(COLUMN_LIST)})
-    select ${tx.unsafe(CASTS)} from ${linesAsRows(tx, rows)}
+    select ${tx.unsafe(CASTS)} from ${linesAsRows(tx, lines)}
     where provider_id is not null
     on conflict (provider_id, swap_epoch, swap_entry_id, ts) do nothing`
   if (count === rows.length) return rows
@@ -157,10 +176,10 @@ async function insertNew(tx: TransactionSql, rows: readonly ActivityRow[]): Prom
 }
 
 /** Rows as a table of texts. */
-function linesAsRows(tx: TransactionSql, rows: readonly ActivityRow[], more = ""): Fragment {
-  const { columns, newline, nothing } = columnLines(rows, ROW_COLUMNS)
+function linesAsRows(tx: TransactionSql, lines: RequestLines, more = ""): Fragment {
+  const { columns, newline, nothing } = lines
   const arrays = columns
-    .map((lines) => tx`string_to_array(${lines}, ${newline}, ${nothing})`)
+    .map((column) => tx`string_to_array(${column}, ${newline}, ${nothing})`)
     .reduce((all, array) => tx`${all}, ${array}`)
   return tx`unnest(${arrays}) ${tx.unsafe(more)} as r(${tx.unsafe(more === "" ? COLUMN_LIST : `${COLUMN_LIST}, n`)})`
 }
