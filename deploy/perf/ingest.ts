@@ -30,8 +30,8 @@ const IN_FLIGHT = 512
 
 const { values: options } = parseArgs({
   options: {
-    rows: { type: "string", default: "40000" },
-    rounds: { type: "string", default: "2" },
+    rows: { type: "string", default: "100000" },
+    rounds: { type: "string", default: "3" },
     hosts: { type: "string", default: "100" },
     /** Of the backlog. */
     minutes: { type: "string", default: "60" },
@@ -295,6 +295,11 @@ async function catchUp(stack: Stack): Promise<boolean> {
     await pause(1_000)
     await out.settled()
     const p99 = (seen: Seen) => Math.max(...Object.values(seen.latencies).map((one) => one.p99))
+    const kinds = (seen: Seen): string =>
+      Object.entries(seen.latencies)
+        .map(([kind, one]) => `${kind} ${one.p50}/${one.p99}`)
+        .join(", ")
+    console.log(`event to socket, ms p50/p99: before ${kinds(quiet)}; meanwhile ${kinds(busy)}`)
     const met = seconds <= CATCH_UP_TARGET_S && p99(busy) <= 2 * p99(quiet)
     console.log(
       `${minutes} min x ${hosts} hosts (${rows} samples, ${rows * 4} GPU readings) handed in beside ${hosts} live hosts: ` +

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises"
+import { crc32 } from "node:zlib"
 import type { ActivityRow, CommittedActivity } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
@@ -27,13 +28,18 @@ type StoreActivity = (
   delivery: { redelivered: boolean },
 ) => Promise<{ notYet: readonly number[] }>
 
+/** Connections that write at once. With one, Postgres waits for the hub and the hub for Postgres. */
+const LANES = 2
+/** With fewer messages a second transaction costs more than it saves. */
+const WORTH_SPLITTING = 64
+
 /**
- * Stores what hosts sent and, after the commit, tells everyone of the rows that are new or have changed. One batch
- * after the other, so that they are told in the order of their commits. While Postgres has one, the next is made ready
- * and the one before is told of, host by host, so that neither Postgres nor anybody else waits for it.
+ * Stores what hosts sent and, after the commit, tells everyone of the rows that are new or have changed. The batches of
+ * a host follow one another, so that its rows are told of in their order. While Postgres has one batch, the next is
+ * made ready and the one before is told of, host by host, so that nobody waits for that.
  */
 export function activityStore({ sql, partitions, announce, stored }: StoreOptions): StoreActivity {
-  let last: Promise<unknown> = Promise.resolve()
+  const lastOf = new Map<HostId, Promise<void>>()
   let told: Promise<void> = Promise.resolve()
 
   const store = async (
@@ -50,6 +56,20 @@ export function activityStore({ sql, partitions, announce, stored }: StoreOption
     return { ...done, changed: await findRequests(sql, [...batch.rows, ...done.changed]) }
   }
 
+  /** Begins once all that came of these hosts before is stored, or has failed. */
+  const inTurn = <T>(hosts: ReadonlySet<HostId>, work: () => Promise<T>): Promise<T> => {
+    const working = Promise.all([...hosts].map((host) => lastOf.get(host))).then(work)
+    const over = working.then(
+      () => undefined,
+      () => undefined,
+    )
+    for (const host of hosts) lastOf.set(host, over)
+    void over.then(() => {
+      for (const host of hosts) if (lastOf.get(host) === over) lastOf.delete(host)
+    })
+    return working
+  }
+
   const tell = async (changed: readonly ActivityRow[], batch: ActivityBatch): Promise<void> => {
     for (const { committed, text } of announcements(changed, batch)) {
       announce(committed, text)
@@ -58,16 +78,28 @@ export function activityStore({ sql, partitions, announce, stored }: StoreOption
     stored?.(changed)
   }
 
-  return async (envelopes, { redelivered }) => {
+  const storeGroup: StoreActivity = async (envelopes, { redelivered }) => {
     const batch = foldBatch(envelopes)
     const lines = requestLines(batch.rows)
-    const storing = last.then(() => store({ batch, lines }, redelivered))
-    last = storing.catch(() => undefined)
-    const { changed, notYet } = await storing
+    const hosts = new Set(envelopes.map(({ host }) => host))
+    const { changed, notYet } = await inTurn(hosts, () => store({ batch, lines }, redelivered))
     const telling = told.then(() => tell(changed, batch))
     told = telling.catch(() => undefined)
     await telling
     return { notYet }
+  }
+
+  return async (envelopes, delivery) => {
+    if (envelopes.length < WORTH_SPLITTING) return await storeGroup(envelopes, delivery)
+    const groups = Map.groupBy(envelopes.keys(), (index) => crc32(envelopes[index]?.host ?? "") % LANES)
+    const outcomes = await Promise.all(
+      [...groups.values()].map(async (indexes) => {
+        const group = indexes.flatMap((index) => envelopes[index] ?? [])
+        const { notYet } = await storeGroup(group, delivery)
+        return notYet.flatMap((index) => indexes[index] ?? [])
+      }),
+    )
+    return { notYet: outcomes.flat() }
   }
 }
 

@@ -16,10 +16,12 @@ export interface RunOptions extends DeliverOptions {
   limits: ConsumerLimits
 }
 
-// More in one statement makes it no faster, and the first of them would wait for the last.
-const MAX_BATCH = 256
-
 interface Pace {
+  /**
+   * Messages of one batch at most. More in one statement makes it no faster, and while a batch is written nothing else
+   * of the hub goes on: the five samples of a message cost as much as its twenty request rows.
+   */
+  maxBatch: number
   /** Between the starts of two batches, unless a full one waits: a commit costs the same for one row and for many. */
   gatherMs: number
   /** Full batches in hand at once: while Postgres stores one, the next is read. */
@@ -29,8 +31,8 @@ interface Pace {
 // Request rows are waited for on screens; the samples that are looked at come another way. Where order matters, the
 // handler of a kind keeps it: it is given batches in their order.
 const PACE: Readonly<Record<StreamName, Pace>> = {
-  BOO_EVENTS: { gatherMs: 40, atOnce: 2 },
-  BOO_PERF: { gatherMs: 250, atOnce: 2 },
+  BOO_EVENTS: { maxBatch: 256, gatherMs: 40, atOnce: 2 },
+  BOO_PERF: { maxBatch: 96, gatherMs: 250, atOnce: 2 },
 }
 
 /**
@@ -76,19 +78,19 @@ type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 /** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
 async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<boolean> {
   const { nc, clock, stream, limits } = options
-  const { gatherMs, atOnce } = PACE[stream]
+  const { maxBatch, gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
   const left: JsMsg[] = []
   let isAway = false
   const working = new Map<Promise<void>, readonly JsMsg[]>()
   let wake = (): void => undefined
   const messages = await consumer.consume({
-    max_messages: MAX_BATCH,
+    max_messages: maxBatch,
     expires: 10_000,
     abort_on_missing_resource: true,
     callback: (msg) => {
       held.push(msg)
-      if (held.length === 1 || held.length === MAX_BATCH) wake()
+      if (held.length === 1 || held.length === maxBatch) wake()
     },
   })
   const ending = new AbortController()
@@ -117,7 +119,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     })
   const takeTurn = turns()
   const begin = (): void => {
-    const batch = held.splice(0, MAX_BATCH)
+    const batch = held.splice(0, maxBatch)
     const work = deliver(batch, stream, { ...options, signal, turn: takeTurn() }).then((delivered) => {
       working.delete(work)
       left.push(...delivered.left)
@@ -130,7 +132,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   let notBeforeMs = 0
   try {
     while (!ending.signal.aborted) {
-      const isFull = held.length >= MAX_BATCH
+      const isFull = held.length >= maxBatch
       const waitMs = isFull ? 0 : notBeforeMs - clock.now()
       // Beside a batch in hand only a full one is worth a connection of its own.
       if (held.length === 0 || working.size >= (isFull ? atOnce : 1)) await change(null)
