@@ -58,7 +58,7 @@ export function activityStore({ sql, partitions, announce, stored }: StoreOption
 
   /** Begins once all that came of these hosts before is stored, or has failed. */
   const inTurn = <T>(hosts: ReadonlySet<HostId>, work: () => Promise<T>): Promise<T> => {
-    const working = Promise.all([...hosts].map((host) => lastOf.get(host))).then(work)
+    const working = Promise.all([...hosts].flatMap((host) => lastOf.get(host) ?? [])).then(work)
     const over = working.then(
       () => undefined,
       () => undefined,

@@ -12,20 +12,21 @@ export interface HostMoment {
 
 /**
  * Has the hours that a transaction is about to add to, or to compute from, as rows: what is packed of them comes back
- * into the table. They stay so until its end. To be called before anything else in the transaction is locked.
+ * into the table. They stay so until its end. To be called before anything else in the transaction is locked. Resolves
+ * to how many of them were packed.
  */
 export async function openHours(
   tx: TransactionSql,
   tier: PackedTier,
   { moments, nowMs }: { moments: readonly HostMoment[]; nowMs: number },
-): Promise<void> {
+): Promise<number> {
   const hours = new Map<string, { provider_id: string; hour: string }>()
   for (const { provider_id, atMs } of moments) {
     if (atMs > nowMs - MAY_BE_PACKED_MS) continue
     const hour = instantOf(bucketOf(atMs, HOUR_MS))
     hours.set(`${provider_id} ${hour}`, { provider_id, hour })
   }
-  if (hours.size === 0) return
+  if (hours.size === 0) return 0
   // In one order everywhere. Shared: those who add rows need not wait for each other.
   const ordered = [...hours].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, hour]) => hour)
   const list = tx`json_to_recordset(${tx.json(ordered)}::json) as h(provider_id text, hour timestamptz)`
@@ -36,6 +37,7 @@ export async function openHours(
     select p.provider_id, p.hour from ${list} join ${tx(tier.packed)} p using (provider_id, hour)
     order by provider_id, hour`
   for (const { provider_id, hour } of packed) await unpackHour(tx, tier, { provider_id, hour })
+  return packed.length
 }
 
 /** Of a row `h` with provider_id and hour. */
