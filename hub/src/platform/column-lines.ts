@@ -1,8 +1,11 @@
 import { hash } from "node:crypto"
+import type { PendingQuery, Row } from "postgres"
+import type { Sql, TransactionSql } from "./postgres.ts"
 
 type Value = string | number | boolean | null
 
 export interface ColumnLines {
+  names: readonly string[]
   /** A text per column, a line per row. */
   columns: string[]
   /** What stands between two lines, and what stands for NULL: neither occurs in any value. */
@@ -27,7 +30,20 @@ export function columnLines<C extends string>(
     for (const row of rows) lines += `${row[column] ?? marks.nothing}${marks.newline}`
     return lines + marks.nothing
   }
-  return { columns: columns.map(text), ...marks }
+  return { names: columns, columns: columns.map(text), ...marks }
+}
+
+/** The lines as `unnest(...) as r(columns)`, a table of texts. `extra`: between the two, and the column it adds. */
+export function unnestLines(
+  sql: Sql | TransactionSql,
+  { names, columns, newline, nothing }: ColumnLines,
+  extra: { clause: string; column: string } | null = null,
+): PendingQuery<Row[]> {
+  const arrays = columns
+    .map((column) => sql`string_to_array(${column}, ${newline}, ${nothing})`)
+    .reduce((all, array) => sql`${all}, ${array}`)
+  const list = [...names, ...(extra ? [extra.column] : [])].join(", ")
+  return sql`unnest(${arrays}) ${sql.unsafe(extra?.clause ?? "")} as r(${sql.unsafe(list)})`
 }
 
 const PLAIN = { newline: "\n", nothing: "\\N" }

@@ -2,9 +2,8 @@ import { ActivityRow } from "@boocontrol/shared/activity"
 import { RequestId } from "@boocontrol/shared/ids"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
-import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
-import { columnLines } from "../../platform/column-lines.ts"
+import { columnLines, unnestLines } from "../../platform/column-lines.ts"
 import type { ColumnLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { ENRICHMENT_COLUMNS, isEnriched, spansOfHosts } from "../core.ts"
@@ -51,8 +50,6 @@ const FILLS_A_HOLE = ENRICHMENT_COLUMNS.map(
 ).join(" or ")
 
 const ActivityRows = z.array(ActivityRow)
-
-type Fragment = PendingQuery<Row[]>
 
 export interface StoredBatch {
   /** Rows that are new or have changed. */
@@ -143,7 +140,7 @@ async function unknownRows(tx: TransactionSql, rows: readonly ActivityRow[]): Pr
   const { first, last } = endsOf(rows.map((row) => row.ts))
   const found = await tx<{ n: number }[]>`
     select n::integer as n
-    from ${linesAsRows(tx, requestLines(rows), "with ordinality")}
+    from ${unnestLines(tx, requestLines(rows), { clause: "with ordinality", column: "n" })}
     where provider_id is not null and not exists (
       select from control_requests s
       where s.provider_id = r.provider_id and s.ts = r.ts::timestamptz and s.ts between ${first} and ${last}
@@ -160,7 +157,7 @@ async function insertNew(tx: TransactionSql, lines: RequestLines): Promise<reado
   if (rows.length === 0) return []
   const { count } = await tx`
     insert into control_requests (${tx.unsafe(COLUMN_LIST)})
-    select ${tx.unsafe(CASTS)} from ${linesAsRows(tx, lines)}
+    select ${tx.unsafe(CASTS)} from ${unnestLines(tx, lines)}
     where provider_id is not null
     on conflict (provider_id, swap_epoch, swap_entry_id, ts) do nothing`
   if (count === rows.length) return rows
@@ -173,15 +170,6 @@ async function insertNew(tx: TransactionSql, lines: RequestLines): Promise<reado
       and ts between ${first} and ${last} and xmin = pg_current_xact_id()::xid`
   const ids = new Set(fresh.map(({ id }) => id))
   return rows.filter(({ id }) => ids.has(id))
-}
-
-/** Rows as a table of texts. */
-function linesAsRows(tx: TransactionSql, lines: RequestLines, more = ""): Fragment {
-  const { columns, newline, nothing } = lines
-  const arrays = columns
-    .map((column) => tx`string_to_array(${column}, ${newline}, ${nothing})`)
-    .reduce((all, array) => tx`${all}, ${array}`)
-  return tx`unnest(${arrays}) ${tx.unsafe(more)} as r(${tx.unsafe(more === "" ? COLUMN_LIST : `${COLUMN_LIST}, n`)})`
 }
 
 function endsOf(times: readonly Instant[]): { first: Instant | null; last: Instant | null } {

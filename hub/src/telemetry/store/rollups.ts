@@ -4,6 +4,7 @@ import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
+import { columnLines, unnestLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, addSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
 import { SampledAt, coveredSeconds } from "../core/coverage.ts"
@@ -175,6 +176,26 @@ function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): 
     order by m.provider_id, s.bucket`
 }
 
+const BUCKET_COLUMNS = [
+  "provider_id",
+  "bucket",
+  "samples",
+  "backfilled",
+  "seconds",
+  "gpu_agg",
+  "sys_agg",
+] as const
+
+/** As a table of texts: Postgres would read a JSON list of them twice. */
+function linesAsBuckets(tx: TransactionSql, rows: readonly (Mark & Computed)[]): PendingQuery<Row[]> {
+  const written = rows.map((row) => ({
+    ...row,
+    gpu_agg: row.gpu_agg === null ? null : JSON.stringify(row.gpu_agg),
+    sys_agg: row.sys_agg === null ? null : JSON.stringify(row.sys_agg),
+  }))
+  return unnestLines(tx, columnLines(written, BUCKET_COLUMNS))
+}
+
 async function saveBuckets(
   tx: TransactionSql,
   rollup: Rollup,
@@ -184,10 +205,10 @@ async function saveBuckets(
   // Samples are only ever added. Fewer than before means that part of them was dropped by retention since.
   const changed = await tx<Mark[]>`
     insert into ${tx(rollup.table)} as t (provider_id, bucket, samples, backfilled, seconds, gpu_agg, sys_agg)
-    select provider_id, bucket, samples, backfilled, seconds, gpu_agg, sys_agg
-    from json_to_recordset(${tx.json(rows)}::json) as r(
-      provider_id text, bucket timestamptz, samples integer, backfilled integer, seconds integer, gpu_agg jsonb,
-      sys_agg jsonb)
+    select provider_id, bucket::timestamptz, samples::integer, backfilled::integer, seconds::integer,
+      gpu_agg::jsonb, sys_agg::jsonb
+    from ${linesAsBuckets(tx, rows)}
+    where provider_id is not null
     on conflict (provider_id, bucket) do update set
       samples = excluded.samples, backfilled = excluded.backfilled, seconds = excluded.seconds,
       gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
