@@ -8,8 +8,8 @@ import { LogTail } from "@boocontrol/shared/logs"
 import type { LogBatch, LogData } from "@boocontrol/shared/logs"
 import type { Instant } from "@boocontrol/shared/time"
 import { describeRoute, parseParams, parseQuery } from "../platform/http.ts"
-import { EMPTY_RING, keepLines, tailOf } from "./core.ts"
-import type { LogRing } from "./core.ts"
+import { EMPTY_RING, batchesOf, keepLines, tailOf } from "./ring.ts"
+import type { LogRing } from "./ring.ts"
 import type { KnownHostsPort } from "./ports.ts"
 
 export interface Logs {
@@ -42,7 +42,7 @@ export function createLogs(hosts: KnownHostsPort): Logs {
     replay(topic) {
       const host = HostId.safeParse(/^log:(.+)$/.exec(topic)?.[1])
       if (!host.success) return []
-      return (rings.get(host.data)?.batches ?? []).map((batch) => frameOf(host.data, batch))
+      return batchesOf(rings.get(host.data) ?? EMPTY_RING).map((batch) => frameOf(host.data, batch))
     },
     async routes(app) {
       app.get(

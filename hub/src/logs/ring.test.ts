@@ -1,7 +1,9 @@
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { LOG_TAIL_LINES } from "@boocontrol/shared/logs"
 import type { LogBatch } from "@boocontrol/shared/logs"
-import { EMPTY_RING, keepLines, tailOf } from "./core.ts"
+import { instantOf } from "@boocontrol/shared/time"
+import { EMPTY_RING, batchesOf, keepLines, tailOf } from "./ring.ts"
 
 const proxy = (...lines: string[]): LogBatch => ({ source: "proxy", lines })
 const upstream = (model: string, ...lines: string[]): LogBatch => ({ source: "upstream", model, lines })
@@ -29,9 +31,35 @@ describe("the tail of a host", () => {
   it("forgets the oldest lines beyond its length, and counts right however they come", () => {
     let long = EMPTY_RING
     for (let n = 0; n < 30; n++) long = keepLines(long, proxy(...numbered(n * 100, 100)))
-    expect(linesOf(long.batches)).toEqual(numbered(3000 - LOG_TAIL_LINES, LOG_TAIL_LINES))
-    expect(long.lines).toBe(LOG_TAIL_LINES)
+    expect(linesOf(batchesOf(long))).toEqual(numbered(3000 - LOG_TAIL_LINES, LOG_TAIL_LINES))
     const flooded = keepLines(long, proxy(...numbered(0, 5000)))
-    expect(linesOf(flooded.batches)).toEqual(numbered(3000, LOG_TAIL_LINES))
+    expect(linesOf(batchesOf(flooded))).toEqual(numbered(3000, LOG_TAIL_LINES))
+  })
+
+  it("holds the last lines, in their order, of batches of any size, and little more than these", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 700 }), { maxLength: 40 })
+    fc.assert(
+      fc.property(sizes, (counts) => {
+        let kept = EMPTY_RING
+        let sent = 0
+        for (const count of counts) {
+          kept = keepLines(kept, upstream("m", ...numbered(sent, count)))
+          sent += count
+        }
+        const there = Math.min(sent, LOG_TAIL_LINES)
+        expect(linesOf(batchesOf(kept))).toEqual(numbered(sent - there, there))
+        const held = kept.packed.reduce((sum, { lines }) => sum + lines, kept.lines)
+        expect(held).toBeLessThanOrEqual(LOG_TAIL_LINES + 900)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it("keeps whatever stands in a line", () => {
+    const odd = ["", "a\nb", '"', "\u001b[31mred", "\ud83d\ude00", "\u2028"]
+    const batch = { ...upstream("m", ...odd), at: instantOf(0) }
+    let ring = keepLines(EMPTY_RING, batch)
+    ring = keepLines(ring, proxy(...numbered(0, 300)))
+    expect(batchesOf(ring)[0]).toEqual(batch)
   })
 })
