@@ -106,7 +106,7 @@ async function timed(run: () => Promise<number>): Promise<{ ms: number[]; bytes:
 async function measure(sql: Sql, size: HistorySize): Promise<boolean> {
   const clock = manualClock(size.nowMs)
   const app = await answering(
-    activityRoutes({ sql, clock }),
+    activityRoutes({ sql, clock, prices: { priceOf: () => null } }),
     telemetryRoutes({ sql, clock, retainDays: RETAIN.perfDays }),
   )
   console.log(`load ${loadNow()}; ${RUNS} runs each, warm, from the request to the reply as text:`)

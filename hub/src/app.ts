@@ -142,6 +142,7 @@ export async function createApp({
   })
   const activity = createActivity({
     ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
+    prices: { priceOf: (host, model) => routing.priceOf(host, model) },
     capturing: {
       hosts: {
         capture: (host, args) => commands.run(host, "capture", { args, waitMs: CAPTURE_WITHIN_MS }),

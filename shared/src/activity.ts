@@ -123,7 +123,17 @@ export const ActivityStatsRow = z.object({
   gen_tps_mean: rate,
   prompt_tps_mean: rate,
   duration_ms_mean: rate,
+  /** What these tokens take on that host, at the power and speed measured there last; null where nothing was measured. */
+  energy_wh: rate,
+  /** That energy at the price of a kilowatt hour that routing reckons with. */
+  cost: rate,
 })
 export type ActivityStatsRow = z.infer<typeof ActivityStatsRow>
-export const ActivityStats = z.object({ from: Instant, to: Instant, rows: z.array(ActivityStatsRow) })
+export const ActivityStats = z.object({
+  from: Instant,
+  to: Instant,
+  rows: z.array(ActivityStatsRow),
+  /** Share of the requests, 0 to 1, of which nobody could tell who sent them; null without requests. */
+  unattributed: z.nullable(z.number()),
+})
 export type ActivityStats = z.infer<typeof ActivityStats>

@@ -22,6 +22,8 @@ const { values } = parseArgs({
     fuzz: { type: "string", default: "1000000" },
     scratch: { type: "string", default: join(tmpdir(), "boocontrol-perf-peers") },
     only: { type: "string" },
+    /** A folder for a profile of the hub's processor. */
+    profile: { type: "string" },
   },
 })
 const rounds = Number(values.rounds)
@@ -176,7 +178,8 @@ async function json(url: string, method: string, body: unknown): Promise<unknown
 }
 
 async function proxies(mock: Mock, run: (list: readonly Proxy[]) => Promise<void>): Promise<void> {
-  const stack = await startStack()
+  const hubFlags = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : []
+  const stack = await startStack({ hubFlags })
   // Peers send on whatever comes: what they are compared with must not wait for a slot either.
   await json(`${stack.hubUrl}/api/control/hosts`, "POST", { provider_id: "mock", tags: ["slots:128"] })
   const voice = await speakFor(stack.natsUrl, [

@@ -1,14 +1,13 @@
 import { Readable } from "node:stream"
-import type { ActivityRow } from "@boocontrol/shared/activity"
 import { stringify } from "csv-stringify"
 
 /**
  * Rows as CSV with a header. Text that a spreadsheet would run as a formula is escaped: model names, user agents and
  * errors come from strangers.
  */
-export function csvOf(
-  pages: AsyncIterable<readonly ActivityRow[]>,
-  columns: readonly (keyof ActivityRow)[],
+export function csvOf<Row extends object>(
+  pages: AsyncIterable<readonly Row[]>,
+  columns: readonly (keyof Row & string)[],
 ): Readable {
   const csv = stringify({
     header: true,
@@ -23,6 +22,6 @@ export function csvOf(
   return rows.pipe(csv)
 }
 
-async function* rowsOf(pages: AsyncIterable<readonly ActivityRow[]>): AsyncGenerator<ActivityRow> {
+async function* rowsOf<Row>(pages: AsyncIterable<readonly Row[]>): AsyncGenerator<Row> {
   for await (const page of pages) yield* page
 }

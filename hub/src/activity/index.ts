@@ -13,7 +13,7 @@ import { headersOf } from "../platform/nats.ts"
 import { createCaptures } from "./captures/index.ts"
 import type { CaptureSettings } from "./captures/index.ts"
 import { captureRoutes } from "./captures/routes.ts"
-import type { AnnounceActivity, CapturesPort, OwnHubPort, PartitionsPort } from "./ports.ts"
+import type { AnnounceActivity, CapturesPort, OwnHubPort, PartitionsPort, TokenPricesPort } from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { activityStore } from "./run.ts"
 import { startSums } from "./sums.ts"
@@ -32,12 +32,14 @@ export interface ActivityOptions {
   partitions: PartitionsPort
   /** Without it this hub hears of its own rows as others do. */
   own?: OwnHubPort
+  /** Without it nothing is said of what tokens cost. */
+  prices?: TokenPricesPort
   /** Without it no capture is fetched. */
   capturing?: { hosts: CapturesPort; settings: CaptureSettings }
 }
 
 export interface Activity {
-  /** `/activity`, `/activity/stats`, `/activity/export.csv`, `/activity/:id/capture`; to be registered below `/api/control`. */
+  /** `/activity`, `/activity/stats`, both as CSV, `/activity/:id/capture`; to be registered below `/api/control`. */
   routes: FastifyPluginCallback
   /** The handler of `activity` messages. */
   storeBatch(
@@ -64,6 +66,7 @@ export function createActivity({
   log: parent,
   partitions,
   own,
+  prices = { priceOf: () => null },
   capturing,
 }: ActivityOptions): Activity {
   const log = parent.child({ part: "activity" })
@@ -94,7 +97,7 @@ export function createActivity({
       await Promise.all([stopping?.(), captures?.stop()])
     },
     routes(app, _options, done) {
-      void app.register(activityRoutes({ sql, clock }))
+      void app.register(activityRoutes({ sql, clock, prices }))
       if (captures) void app.register(captureRoutes(captures))
       done()
     },

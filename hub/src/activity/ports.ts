@@ -17,6 +17,11 @@ export interface OwnHubPort {
   committed(activity: CommittedActivity): void
 }
 
+/** What a million tokens of a model take on a host, as it was measured last; null where it was not. */
+export interface TokenPricesPort {
+  priceOf(host: HostId, model: string): { inputPerMtok: number; outputPerMtok: number; perKwh: number } | null
+}
+
 /** Asks a host's engine for what it kept of a request. */
 export interface CapturesPort {
   capture(

@@ -49,7 +49,18 @@ beforeAll(async () => {
   await migrate(sql, { log: silentLog })
   await makeDays(10)
   const partitions = { ensure: () => Promise.resolve() }
-  activity = createActivity({ sql, clock, log: silentLog, partitions, nc: { publish: () => undefined } })
+  const prices = {
+    priceOf: (host: string, model: string) =>
+      host === "gpu-1" && model === "qwen3-8b" ? { inputPerMtok: 0.5, outputPerMtok: 2, perKwh: 0.25 } : null,
+  }
+  activity = createActivity({
+    sql,
+    clock,
+    log: silentLog,
+    partitions,
+    nc: { publish: () => undefined },
+    prices,
+  })
   for (const [entry, [host, hours, given]] of ROWS.entries()) {
     const ts = instantOf(NOON_MS - hours * HOUR_MS)
     await store(host, observed({ swap_entry_id: entry, ts, ...given }))
@@ -188,12 +199,33 @@ it("sums up the last 24 hours per host, source and model, leaving out what is un
     gen_tps_mean: 75,
     prompt_tps_mean: 900.25,
     duration_ms_mean: 812.5,
+    // 40 tokens were read anew and 40 written.
+    energy_wh: 0.4,
+    cost: 0.0001,
   })
+  expect(stats.unattributed).toBeCloseTo(
+    stats.rows.filter(({ source }) => source === null).length /
+      stats.rows.reduce((n, row) => n + row.requests, 0),
+  )
   expect(stats.rows.find((row) => row.model === "embed_small")).toMatchObject({
     source: null,
     output_tokens: null,
     gen_tps_mean: null,
+    cost: null,
   })
+})
+
+it("gives the sums as CSV too", async () => {
+  const reply = await app.inject("/api/control/activity/stats.csv?provider_id=gpu-1&model=qwen3-8b")
+  expect(reply.headers["content-disposition"]).toBe(
+    'attachment; filename="boocontrol-sources-2026-11-22.csv"',
+  )
+  const [head, ...lines] = reply.body.trim().split("\n")
+  expect(head).toBe(
+    "provider_id,model,source,requests,errors,prompt_tokens,cache_tokens,output_tokens,gen_tps_mean,prompt_tps_mean," +
+      "duration_ms_mean,energy_wh,cost",
+  )
+  expect(lines[0]).toMatch(/^gpu-1,qwen3-8b,boochat,2,0,240,200,40,/)
 })
 
 it("sums up what the filters ask for", async () => {

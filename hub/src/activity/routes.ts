@@ -1,4 +1,4 @@
-import { ActivityRow, ActivityStats } from "@boocontrol/shared/activity"
+import { ActivityRow, ActivityStats, ActivityStatsRow } from "@boocontrol/shared/activity"
 import { ActivityFilters, ActivityQuery, pageOf } from "@boocontrol/shared/http"
 import type { Page } from "@boocontrol/shared/http"
 import { instantOf } from "@boocontrol/shared/time"
@@ -6,15 +6,39 @@ import type { FastifyPluginCallback } from "fastify"
 import type { Clock } from "../platform/clock.ts"
 import { describeRoute, parseQuery } from "../platform/http.ts"
 import type { Sql } from "../platform/postgres.ts"
+import { unattributedOf, withCost } from "./costs.ts"
 import { csvOf } from "./csv.ts"
 import { cursorOf, readCursor } from "./cursor.ts"
+import type { TokenPricesPort } from "./ports.ts"
 import { exportRequests, lastDay, listRequests } from "./store/read.ts"
 import { requestStats } from "./store/stats.ts"
 import { ROW_COLUMNS } from "./store/write.ts"
 
+const STATS_COLUMNS = Object.keys(ActivityStatsRow.shape) as (keyof ActivityStatsRow)[]
 const DAY_MS = 24 * 3_600_000
 
-export function activityRoutes({ sql, clock }: { sql: Sql; clock: Clock }): FastifyPluginCallback {
+async function* pagesOf<Row>(rows: readonly Row[]): AsyncGenerator<readonly Row[]> {
+  yield rows
+}
+
+interface RouteParts {
+  sql: Sql
+  clock: Clock
+  prices: TokenPricesPort
+}
+
+export function activityRoutes({ sql, clock, prices }: RouteParts): FastifyPluginCallback {
+  const statsOf = async (given: ActivityFilters): Promise<ActivityStats> => {
+    const now = clock.now()
+    const filters = lastDay(given, instantOf(now), instantOf(now - DAY_MS))
+    const rows = await requestStats(sql, filters)
+    return {
+      ...{ from: filters.from, to: filters.to, unattributed: unattributedOf(rows) },
+      rows: rows.map((row) => withCost(row, prices)),
+    }
+  }
+  const attachment = (what: string): string =>
+    `attachment; filename="boocontrol-${what}-${instantOf(clock.now()).slice(0, 10)}.csv"`
   return (app, _options, done) => {
     app.get(
       "/activity",
@@ -39,16 +63,27 @@ export function activityRoutes({ sql, clock }: { sql: Sql; clock: Clock }): Fast
       "/activity/stats",
       describeRoute({
         summary:
-          "Requests, tokens and speed per host, source and model; without from and to of the last 24 hours",
+          "Requests, tokens, speed, energy and cost per host, source and model; without from and to of the last 24 hours",
         tags: ["activity"],
         querystring: ActivityFilters,
         response: ActivityStats,
       }),
-      async (request): Promise<ActivityStats> => {
-        const now = clock.now()
-        const given = parseQuery(ActivityFilters, request.query)
-        const filters = lastDay(given, instantOf(now), instantOf(now - DAY_MS))
-        return { from: filters.from, to: filters.to, rows: await requestStats(sql, filters) }
+      async (request): Promise<ActivityStats> => statsOf(parseQuery(ActivityFilters, request.query)),
+    )
+
+    app.get(
+      "/activity/stats.csv",
+      describeRoute({
+        summary: "The same figures as CSV, the busiest first",
+        tags: ["activity"],
+        querystring: ActivityFilters,
+      }),
+      async (request, reply) => {
+        const { rows } = await statsOf(parseQuery(ActivityFilters, request.query))
+        return reply
+          .header("content-type", "text/csv; charset=utf-8")
+          .header("content-disposition", attachment("sources"))
+          .send(csvOf(pagesOf(rows), STATS_COLUMNS))
       },
     )
 
@@ -61,10 +96,9 @@ export function activityRoutes({ sql, clock }: { sql: Sql; clock: Clock }): Fast
       }),
       async (request, reply) => {
         const filters = parseQuery(ActivityFilters, request.query)
-        const name = `boocontrol-activity-${instantOf(clock.now()).slice(0, 10)}.csv`
         return reply
           .header("content-type", "text/csv; charset=utf-8")
-          .header("content-disposition", `attachment; filename="${name}"`)
+          .header("content-disposition", attachment("activity"))
           .send(csvOf(exportRequests(sql, filters), ROW_COLUMNS))
       },
     )

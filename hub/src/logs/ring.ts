@@ -21,7 +21,7 @@ interface PackedBatches {
 export const EMPTY_RING: LogRing = { packed: [], batches: [], lines: 0 }
 
 /** Below this, packing saves little; more would be much to read again for who wants the last few lines. */
-const PACK_FROM_LINES = 200
+const PACK_FROM_LINES = 100
 /** Quick: lines of logs are alike, and a better level gains a few percent. */
 const PACKING = { level: 1 }
 
@@ -30,7 +30,8 @@ export function keepLines(ring: LogRing, batch: LogBatch): LogRing {
   const batches = [...ring.batches, batch]
   const lines = ring.lines + batch.lines.length
   if (lines < PACK_FROM_LINES) return { packed: ring.packed, batches, lines }
-  const bytes = deflateRawSync(JSON.stringify(batches), PACKING)
+  // A copy: what deflate gives is the beginning of a piece of memory many times as large.
+  const bytes = Buffer.from(deflateRawSync(JSON.stringify(batches), PACKING))
   const packed = [...ring.packed, { bytes, lines }]
   let kept = packed.reduce((sum, one) => sum + one.lines, 0)
   const from = packed.findIndex((one) => (kept -= one.lines) < LOG_TAIL_LINES)

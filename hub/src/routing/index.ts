@@ -18,11 +18,11 @@ import { decide } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
 import { resolveName } from "./core/names.ts"
 import type { HostPlace } from "./core/view.ts"
-import { placeKey } from "./core/view.ts"
+import { placeKey, priceOf } from "./core/view.ts"
 import { resolve, scores } from "./answers.ts"
 import { createCatalogue } from "./catalogue.ts"
 import { createDispatchLog } from "./dispatch-log.ts"
-import { createLiveView } from "./live-view.ts"
+import { KWH_PRICE, createLiveView } from "./live-view.ts"
 import { createMeasured } from "./measured.ts"
 import type { RoutingParts } from "./parts.ts"
 import { openPassage } from "./passage.ts"
@@ -57,6 +57,8 @@ export interface Routing {
     virtualModels(): readonly VirtualModel[]
     preview(model: string): readonly { host: HostId | null; model: string }[]
   }
+  /** What tokens of a model take on a host; null where that was not measured. */
+  priceOf(host: string, model: string): { inputPerMtok: number; outputPerMtok: number; perKwh: number } | null
   /** Something about a host has changed. */
   fleetChanged(): void
   /** Rows that were stored. */
@@ -244,6 +246,10 @@ export function createRouting(options: RoutingOptions): Routing {
           model: place.model.id,
         }))
       },
+    },
+    priceOf(host, model) {
+      const place = placeNow(host, model)
+      return place?.model.costPerMtok.basis === "measured" ? { ...priceOf(place), perKwh: KWH_PRICE } : null
     },
     fleetChanged: changedSoon,
     finished: ({ provider_id: host, rows }) => measured.rows(host, rows),

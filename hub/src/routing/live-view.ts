@@ -10,7 +10,7 @@ import type { Measured } from "./measured.ts"
 import type { FleetPort, LeasesPort, ScoresPort } from "./ports.ts"
 
 /** Per kilowatt hour, in the unit of the price tables. */
-const KWH_PRICE = 0.3
+export const KWH_PRICE = 0.3
 /** Until it is measured: one card at work. */
 const USUAL_WATTS = 250
 const UNLOAD_MS = 1_500

@@ -50,6 +50,17 @@ export function percent(value: number | null): string {
   return value === null ? DASH : `${grouped(value.toFixed(0))} %`
 }
 
+/** Joules as people pay for them: watt-hours below a kilowatt-hour. */
+export function energy(joules: number | null): string {
+  if (joules === null) return DASH
+  const wh = joules / 3600
+  return wh >= 1_000
+    ? `${(wh / 1_000).toFixed(2)} kWh`
+    : wh >= 10
+      ? `${wh.toFixed(0)} Wh`
+      : `${wh.toFixed(2)} Wh`
+}
+
 /** `820 ms`, `6.2 s`, `2m 14s`, `3h 05m`, `2d 4h`. */
 export function duration(ms: number | null): string {
   if (ms === null) return DASH

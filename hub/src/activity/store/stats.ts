@@ -1,4 +1,5 @@
 import { ActivityStatsRow } from "@boocontrol/shared/activity"
+import type { SummedRow } from "../costs.ts"
 import type { ActivityFilters } from "@boocontrol/shared/http"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
@@ -27,10 +28,10 @@ export const FAILED = "(coalesce(status_code >= 400, false) or error is not null
 
 export type StatsWanted = ActivityFilters & { from: Instant; to: Instant }
 
-const Rows = z.array(ActivityStatsRow)
+const Rows = z.array(z.omit(ActivityStatsRow, { energy_wh: true, cost: true }))
 
 /** One row per host, source and model, the busiest first. Means are over the requests that have the figure. */
-export async function requestStats(sql: Sql, wanted: StatsWanted): Promise<ActivityStatsRow[]> {
+export async function requestStats(sql: Sql, wanted: StatsWanted): Promise<SummedRow[]> {
   return Rows.parse([...(await statsQuery(sql, wanted))])
 }
 

@@ -1,6 +1,7 @@
 import type { RouteRule } from "@boocontrol/shared/route-policy"
 import type { RouteAsk, RouteTerms } from "@boocontrol/shared/routing"
 import { unreachable } from "@boocontrol/shared/unreachable"
+import { priceOf } from "./view.ts"
 import type { HostModel, HostPlace, Place } from "./view.ts"
 
 /** What only this moment knows of a place. */
@@ -39,9 +40,10 @@ export interface Terms {
 export function termsOf(place: Place, ask: RouteAsk, around: { moment: Moment; task: string }): Terms {
   const prompt = ask.prompt_tokens ?? USUAL_PROMPT
   const output = outputTokens(ask)
+  const { inputPerMtok, outputPerMtok } = priceOf(place)
   if (place.kind === "target") {
     const { model, target } = place
-    const cost = (prompt * model.inputPerMtok + output * model.outputPerMtok) / 1e6
+    const cost = (prompt * inputPerMtok + output * outputPerMtok) / 1e6
     const over = Math.max(0, target.inflight + 1 - target.maxConcurrent)
     return {
       ...{ wait: over * 1000, load: 0, prefill: TARGET_TTFT_MS, pushOut: 0, warm: 0, cost },
@@ -55,7 +57,7 @@ export function termsOf(place: Place, ask: RouteAsk, around: { moment: Moment; t
     prefill: ((prompt * (1 - warm)) / model.promptTps.value) * 1000,
     pushOut: pushOutMs(place, around.moment),
     decode: (output / model.genTps.value) * 1000,
-    cost: ((prompt * (1 - warm) * 0.2 + output) * model.costPerMtok.value) / 1e6,
+    cost: (prompt * (1 - warm) * inputPerMtok + output * outputPerMtok) / 1e6,
     quality: model.quality(around.task).value,
     warm,
   }

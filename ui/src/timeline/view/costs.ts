@@ -1,17 +1,6 @@
 import type { ModelEnergy, ModelSwaps, SwapsReply } from "@boocontrol/shared/swaps"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { DASH, count, decimal, duration, plural } from "../../kit/format.ts"
-
-/** Joules as people pay for them: watt-hours below a kilowatt-hour. */
-export function energy(joules: number | null): string {
-  if (joules === null) return DASH
-  const wh = joules / 3_600
-  return wh >= 1_000
-    ? `${(wh / 1_000).toFixed(2)} kWh`
-    : wh >= 10
-      ? `${wh.toFixed(0)} Wh`
-      : `${wh.toFixed(2)} Wh`
-}
+import { DASH, count, decimal, duration, energy, plural } from "../../kit/format.ts"
 
 /** One sentence for the panel's head: what all of it came to. */
 export function lostWords(reply: SwapsReply): string {

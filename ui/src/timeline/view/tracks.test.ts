@@ -5,7 +5,8 @@ import { PerfReply } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 import { NOW, aLease, aRow, anAction } from "../../test/examples.ts"
 import { layoutOf } from "./option.ts"
-import { energy, energyLines, lostWords } from "./costs.ts"
+import { energy } from "../../kit/format.ts"
+import { energyLines, lostWords } from "./costs.ts"
 import { entriesOf, marksOf, readoutAt, requestBars, thrashWords, totalOf } from "./tracks.ts"
 
 const point = (second: number, mean: number | null) => ({

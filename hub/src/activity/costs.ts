@@ -1,0 +1,23 @@
+import type { ActivityStats, ActivityStatsRow } from "@boocontrol/shared/activity"
+import type { TokenPricesPort } from "./ports.ts"
+
+export type SummedRow = Omit<ActivityStatsRow, "energy_wh" | "cost">
+
+/** Adds what the tokens of a row cost. Tokens that came from a cache cost nothing; an unknown count makes an unknown cost. */
+export function withCost(row: SummedRow, prices: TokenPricesPort): ActivityStatsRow {
+  const price = prices.priceOf(row.provider_id, row.model)
+  if (price === null || (row.prompt_tokens === null && row.output_tokens === null))
+    return { ...row, energy_wh: null, cost: null }
+  const read = Math.max(0, (row.prompt_tokens ?? 0) - (row.cache_tokens ?? 0))
+  const cost = (read * price.inputPerMtok + (row.output_tokens ?? 0) * price.outputPerMtok) / 1e6
+  return { ...row, energy_wh: (cost / price.perKwh) * 1000, cost }
+}
+
+/** Share of requests without a source. */
+export function unattributedOf(
+  rows: readonly Pick<SummedRow, "source" | "requests">[],
+): ActivityStats["unattributed"] {
+  const all = rows.reduce((sum, { requests }) => sum + requests, 0)
+  const unknown = rows.reduce((sum, { source, requests }) => sum + (source === null ? requests : 0), 0)
+  return all === 0 ? null : unknown / all
+}
