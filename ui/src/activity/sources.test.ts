@@ -35,7 +35,7 @@ it("adds up what each source asked for, the busiest first and what nobody claims
     [null, "6", "50 %"],
   ])
   expect(lines[0]).toMatchObject({
-    ...{ errors: "2", prompt: "200", output: "20", mean: "2.5 s", energy: "2.00 Wh", cost: "0.030" },
+    ...{ errors: "2", prompt: "200", output: "20", mean: "2.5 s", energy: "2.00 Wh", cost: "0.0300" },
   })
   expect(lines[1]).toMatchObject({ prompt: "–", mean: "–", energy: "–", cost: "–" })
 })

@@ -57,7 +57,8 @@ function meanDuration(rows: readonly ActivityStatsRow[]): number | null {
 /** In the unit of the price tables, which has no name here. */
 function money(value: number | null): string {
   if (value === null) return DASH
-  return value >= 1 ? value.toFixed(2) : value.toPrecision(2)
+  if (value > 0 && value < 0.0001) return "< 0.0001"
+  return value === 0 || value >= 1 ? value.toFixed(2) : value.toFixed(4)
 }
 
 /** `98.4 %`, so that one request of a thousand is seen. */
