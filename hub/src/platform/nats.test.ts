@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { createServer } from "node:net"
 import { expect, it, onTestFinished, vi } from "vitest"
 import { natsForTest } from "../../../deploy/test/services/nats.ts"
 import { systemClock } from "./clock.ts"
@@ -26,6 +28,30 @@ it("tells when the connection is lost and when it is back", async () => {
   })
   await nc.close()
   await vi.waitFor(() => expect(states.at(-1)).toBe("disconnected"))
+})
+
+it("comes back at once though the clock was an hour ahead at the last try", async () => {
+  const nats = await natsForTest()
+  const states: NatsState[] = []
+  await connected({ url: nats.url, onStatus: (state) => states.push(state) })
+  let aheadMs = 3_600_000
+  const read = Date.now.bind(Date)
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => read() + aheadMs)
+  onTestFinished(() => clock.mockRestore())
+  await nats.kill()
+  let tries = 0
+  const deaf = createServer((socket) => {
+    tries += 1
+    socket.destroy()
+  })
+  await once(deaf.listen(nats.port, "127.0.0.1"), "listening")
+  await vi.waitFor(() => expect(tries).toBeGreaterThan(0), { timeout: 10_000 })
+  await new Promise((resolve) => deaf.close(resolve))
+  aheadMs = 0
+  await nats.restart()
+  await vi.waitFor(() => expect(states).toEqual(["connected", "disconnected", "connected"]), {
+    timeout: 10_000,
+  })
 })
 
 it("waits for a server that is still starting", async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { reconnectDelay } from "@boocontrol/shared/reconnect-delay"
 import { connect, credsAuthenticator, headers } from "@nats-io/transport-node"
 import type { MsgHdrs, NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node"
 import { sleep } from "./clock.ts"
@@ -43,14 +44,17 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   }
 }
 
-function connectionOptions({ url, credsFile, name, inboxPrefix }: NatsOptions): NodeConnectionOptions {
+function connectionOptions({ url, credsFile, name, inboxPrefix, clock }: NatsOptions): NodeConnectionOptions {
   const login = loginOf(url)
+  const servers = url.split(",").map((server) => server.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1"))
   return {
-    servers: url.split(",").map((server) => server.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1")),
-    name,
+    ...{ servers, name },
     // The defaults give up after 20 s without a server and notice a dead one only after four minutes.
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 500,
+    reconnectDelayHandler: reconnectDelay({
+      ...{ firstMs: RETRY_MS, jitterMs: 100, servers: servers.length, random: Math.random },
+      now: () => clock.now(),
+    }),
     pingInterval: 10_000,
     maxPingOut: 2,
     ignoreAuthErrorAbort: true,

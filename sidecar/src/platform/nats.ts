@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { reconnectDelay } from "@boocontrol/shared/reconnect-delay"
 import { connect, credsAuthenticator, errors, headers } from "@nats-io/transport-node"
 import type { Authenticator, ConnectionOptions, Msg, NatsConnection } from "@nats-io/transport-node"
 import type { Clock } from "./clock.ts"
@@ -161,7 +162,13 @@ export function natsLink(options: NatsLinkOptions): NatsLink {
   }
 }
 
-function connectionOptions({ servers, credsFile, name, inboxPrefix }: NatsLinkOptions): ConnectionOptions {
+function connectionOptions({
+  servers,
+  credsFile,
+  name,
+  inboxPrefix,
+  clock,
+}: NatsLinkOptions): ConnectionOptions {
   return {
     servers: [...servers],
     name,
@@ -170,8 +177,10 @@ function connectionOptions({ servers, credsFile, name, inboxPrefix }: NatsLinkOp
     pingInterval: PING_EVERY_MS,
     maxPingOut: 2,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: FIRST_RETRY_MS,
-    reconnectJitter: 500,
+    reconnectDelayHandler: reconnectDelay({
+      ...{ firstMs: FIRST_RETRY_MS, jitterMs: 500, servers: servers.length, random: Math.random },
+      now: () => clock.now(),
+    }),
     // Credentials may be mended while this runs: an answer of "no" is asked again, never final.
     ignoreAuthErrorAbort: true,
     ...(credsFile === null ? {} : { authenticator: credsFrom(credsFile) }),
