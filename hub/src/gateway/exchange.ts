@@ -115,6 +115,9 @@ export class Exchange implements RelayListener {
     if (this.#state === "over") return
     this.#relay?.drop()
     const attempt = this.#attempt
+    // Clients hang up at the last event, before the host has closed the stream: they have all of it.
+    if (attempt !== null && this.#state === "answering" && this.#isStream && this.#ending() === "whole")
+      return this.#answered(attempt)
     if (attempt !== null) {
       if (attempt.host !== null) this.#desk.breakers.undecided(attempt.host)
       attempt.abandoned()
@@ -263,7 +266,7 @@ export class Exchange implements RelayListener {
     const attempt = this.#attempt
     if (attempt === null) return
     if (this.#isStream) {
-      const ending = endingOf(this.#facts.kind, this.#tail.text())
+      const ending = this.#ending()
       if (ending !== "whole") {
         const detail = "the stream ended before it was complete"
         return this.#broke({ kind: "broken_stream", status: null, detail, reply: null }, ending === "told")
@@ -271,6 +274,14 @@ export class Exchange implements RelayListener {
     }
     if (this.#head !== null) this.#facts.answer.begin(this.#head.status, this.#head.headers, this.#isStream)
     this.#facts.answer.end()
+    this.#answered(attempt)
+  }
+
+  #ending(): ReturnType<typeof endingOf> {
+    return endingOf(this.#facts.kind, this.#tail.text())
+  }
+
+  #answered(attempt: Attempt): void {
     if (attempt.host !== null) this.#desk.breakers.succeeded(attempt.host)
     const usage = this.#tail.usage()
     const durationMs = this.#desk.now() - this.#attemptMs

@@ -149,6 +149,24 @@ describe("a request", () => {
     await expect.poll(() => world.ends[0]?.outcome).toBe("left")
   })
 
+  it("whose client hangs up at the last event was answered, and counts in full", async () => {
+    const a = await host((response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.write(chunk("one") + usage + done)
+    })
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+    const leaving = new AbortController()
+    const reply = await fetch(`${world.url}/v1/chat/completions`, {
+      ...{ method: "POST", body: JSON.stringify(streamed), signal: leaving.signal },
+    })
+    const reader = reply.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ""
+    while (!text.endsWith(done)) text += (await reader?.read())?.value ?? ""
+    leaving.abort()
+    await expect.poll(() => world.ends[0]?.outcome).toBe("answered")
+    expect(world.ends[0]?.usage).toMatchObject({ promptTokens: 5, outputTokens: 2 })
+  })
+
   it("whose client does not read holds the host back instead of the hub's memory", async () => {
     let sent = 0
     const a = await host((response) => {
