@@ -12,7 +12,7 @@ import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
 import type { SecretBox } from "../platform/secret-box.ts"
 import { affinity } from "./core/affinity.ts"
-import { FRESH, failed, healthOf, sent, succeeded, worse } from "./core/breaker.ts"
+import { FRESH, answered, failed, healthOf, sent, succeeded, undecided, worse } from "./core/breaker.ts"
 import type { Breaker, FailureKind } from "./core/breaker.ts"
 import { decide } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
@@ -179,7 +179,12 @@ export function createRouting(options: RoutingOptions): Routing {
       view.sent(provider, model, -1)
       lookSoon()
     },
-    answered: () => undefined,
+    answered(provider, model) {
+      if (places.size > 0) breaker(provider, model, answered)
+    },
+    undecided(provider, model) {
+      if (places.size > 0) breaker(provider, model, (before) => undecided(before, clock.now()))
+    },
     failed: (provider, model, { kind, status }) =>
       breaker(provider, model, (before) => failed(before, failureKind(kind, status), clock.now())),
     succeeded(place, { given, usage, servedMs }) {

@@ -18,6 +18,8 @@ export interface RoutingParts {
   sent(requestId: string, provider: string, model: string): void
   ended(requestId: string, provider: string, model: string): void
   answered(provider: string, model: string): void
+  /** An attempt ended without saying anything of the place. */
+  undecided(provider: string, model: string): void
   failed(provider: string, model: string, why: { kind: string; status: number | null }): void
   succeeded(
     place: Place,

@@ -68,6 +68,7 @@ function stage() {
       newId: () => "d",
       policyOf: () => null,
       answered: () => undefined,
+      undecided: () => undefined,
       failed: () => undefined,
     },
     decide: (ask, tried) => decide(ask, tried, deciding()),

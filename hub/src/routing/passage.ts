@@ -122,8 +122,10 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
         parts.succeeded(ranked.place, { given, usage, servedMs: durationMs })
         end("ok", { ttftMs, durationMs, usage, reason: status >= 400 ? `status ${status}` : null })
       },
-      abandoned: () =>
-        end("cancelled", { reason: "the client left", durationMs: parts.clock.now() - startMs }),
+      abandoned() {
+        parts.undecided(provider, model)
+        end("cancelled", { reason: "the client left", durationMs: parts.clock.now() - startMs })
+      },
     }
   }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { affinity } from "./affinity.ts"
-import { FRESH, failed, healthOf, sent, succeeded } from "./breaker.ts"
+import { FRESH, answered, failed, healthOf, sent, succeeded, undecided } from "./breaker.ts"
 import type { Breaker } from "./breaker.ts"
 
 describe("a breaker", () => {
@@ -25,6 +25,21 @@ describe("a breaker", () => {
     const probed = sent(open, open.untilMs)
     expect(healthOf(probed, open.untilMs + 1)).toBe("open")
     expect(healthOf(succeeded(probed), open.untilMs + 1)).toBe("closed")
+  })
+
+  it("closes at the first byte of a probe, and forgets nothing of what failed before", () => {
+    const open = failed(FRESH, "refused", 0)
+    const begun = answered(sent(open, open.untilMs))
+    expect(healthOf(begun, open.untilMs + 1)).toBe("closed")
+    expect(begun.recent).toEqual([true])
+    expect(answered(FRESH)).toBe(FRESH)
+  })
+
+  it("lets the next request through at once when the client of a probe has left", () => {
+    const open = failed(FRESH, "refused", 0)
+    const probed = sent(open, open.untilMs)
+    expect(healthOf(undecided(probed, open.untilMs + 5), open.untilMs + 5)).toBe("probing")
+    expect(undecided(FRESH, 5)).toBe(FRESH)
   })
 
   it("waits twice as long after each failed probe, and never longer than half a minute", () => {

@@ -7,7 +7,7 @@ import type { Health } from "./filter.ts"
  * | ------- | -------------------------------------------------- | ----------------------------------------------- |
  * | closed  | at first; a probe was answered                     | 3 failures in a row, or half of the last 20: open |
  * | open    | see above; a probe failed: twice as long as before | its time is over: probing                       |
- * | probing | the time of `open` is over                         | one request is let through: open until it ends  |
+ * | probing | the time of `open` is over                         | one request is let through: open until its first byte; it says nothing: probing |
  */
 export interface Breaker {
   readonly state: "closed" | "open"
@@ -56,6 +56,16 @@ export function succeeded(breaker: Breaker): Breaker {
 export function sent(breaker: Breaker, nowMs: number): Breaker {
   if (breaker.state === "closed") return breaker
   return { ...breaker, untilMs: nowMs + Math.max(PROBE_MS, breaker.openForMs) }
+}
+
+/** The probe ended without saying anything of the place: the next request is one. */
+export function undecided(breaker: Breaker, nowMs: number): Breaker {
+  return breaker.state === "closed" ? breaker : { ...breaker, untilMs: nowMs }
+}
+
+/** The first byte of an answer is there: whoever waits for the end of a probe need not. */
+export function answered(breaker: Breaker): Breaker {
+  return breaker.state === "closed" ? breaker : { ...FRESH, recent: breaker.recent }
 }
 
 export function healthOf(breaker: Breaker, nowMs: number): Health {

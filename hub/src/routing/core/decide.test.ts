@@ -103,13 +103,16 @@ describe("who is passed over", () => {
     expect(order(around, routeAsk("blind", { images: true }))).toEqual(["a/blind"])
   })
 
-  it("one whose last load failed, unless it is named", () => {
+  it("one whose last load failed, for ten minutes, unless it is named", () => {
+    const broken = routeModel("qwen-8b", { state: "error", stateSinceMs: 1_000 })
     const around = deciding(
-      { hosts: [routeHost("a", [routeModel("qwen-8b", { state: "error" }), routeModel("qwen-4b")])] },
+      { hosts: [routeHost("a", [broken, routeModel("qwen-4b")])] },
       { policies: DEFAULT_POLICIES },
     )
-    expect(order(around, routeAsk("auto"))).toEqual(["a/qwen-4b"])
-    expect(order(around, routeAsk("qwen-8b"))).toEqual(["a/qwen-8b"])
+    const at = (nowMs: number) => ({ ...around, moment: { ...around.moment, nowMs } })
+    expect(order(at(600_999), routeAsk("auto"))).toEqual(["a/qwen-4b"])
+    expect(order(at(601_000), routeAsk("auto"))).toHaveLength(2)
+    expect(order(at(2_000), routeAsk("qwen-8b"))).toEqual(["a/qwen-8b"])
   })
 
   it("a chat model for embeddings, and an embedding model for chat", () => {

@@ -93,7 +93,8 @@ function rank({
   compiled,
 }: Ranking): Pick<Decision, "ask" | "ranked" | "refused"> {
   const rule = compiled?.rule ?? NAMED
-  const around = { isPicked: compiled !== null, rule, tried, health: deciding.health }
+  const { health, moment } = deciding
+  const around = { isPicked: compiled !== null, rule, tried, health, nowMs: moment.nowMs }
   const refused: { place: Place; refused: Refused }[] = []
   const able: { place: Place; terms: Terms }[] = []
   for (const place of places) {

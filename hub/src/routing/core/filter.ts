@@ -13,7 +13,11 @@ export interface FilterAround {
   /** Providers and places that failed this very request. */
   readonly tried: ReadonlySet<string>
   health(provider: string, model: string): Health
+  readonly nowMs: number
 }
+
+/** A load that failed by chance, for want of memory, say, is tried again after so long. */
+const FAILED_LOAD_HOLDS_MS = 10 * 60_000
 
 export interface Refused {
   readonly reason: RouteRefusal
@@ -55,7 +59,7 @@ function targetRefusal({ target }: TargetPlace): Refused | null {
 const SURELY = 0.6
 const LEAST_OUTPUT = 64
 
-function fitRefusal(place: Place, ask: RouteAsk, { isPicked, rule }: FilterAround): Refused | null {
+function fitRefusal(place: Place, ask: RouteAsk, { isPicked, rule, nowMs }: FilterAround): Refused | null {
   const { model } = place
   const { filters = {}, task } = rule
   const context = model.contextLength
@@ -73,8 +77,10 @@ function fitRefusal(place: Place, ask: RouteAsk, { isPicked, rule }: FilterAroun
   }
   if (!isPicked) return null
   // Whoever names such a model may try it again; nobody is sent there who named none.
-  if (place.kind === "host" && place.model.state === "error")
-    return { reason: "unhealthy", why: "its last load failed" }
+  if (place.kind === "host" && place.model.state === "error") {
+    const sinceMs = place.model.stateSinceMs === null ? Infinity : nowMs - place.model.stateSinceMs
+    if (sinceMs < FAILED_LOAD_HOLDS_MS) return { reason: "unhealthy", why: "its last load failed" }
+  }
   const lacking = lacks(place, ask, filters.capabilities ?? [])
   if (lacking !== null) return { reason: "capability", why: lacking }
   const quality = model.quality(task)
