@@ -96,7 +96,8 @@ export class Exchange implements RelayListener {
   #head: { status: number; headers: string[]; length: number | null } | null = null
   #status: number | null = null
   #lastReply: FailedReply | null = null
-  #lastFailure: AttemptFailure | null = null
+  /** Who failed last, and how, in words. */
+  #lastFailure: string | null = null
   #bodySpent = false
 
   constructor(desk: ExchangeDesk, facts: ExchangeFacts) {
@@ -300,7 +301,7 @@ export class Exchange implements RelayListener {
     if (attempt === null) return
     const failure = this.#failureOf(end, false)
     this.#attempt = null
-    this.#lastFailure = failure
+    this.#lastFailure = `${attempt.host ?? attempt.target ?? "the host"}: ${failure.detail}`
     if (end.reply !== null) this.#lastReply = end.reply
     if (mayBeTheRequest(end)) {
       this.#doubtful.push({ host: attempt.host, failure })
@@ -345,9 +346,14 @@ export class Exchange implements RelayListener {
       this.#facts.answer.end(reply.body)
       return this.#close("failed", reply.status)
     }
-    if (refusal !== null) return this.#refuse(refusalProblem(refusal), "refused")
-    const detail = this.#lastFailure?.detail ?? "no host answered"
-    this.#refuse(problems.upstream(detail, "gateway_error", 503), "failed")
+    if (refusal === null)
+      return this.#refuse(
+        problems.upstream(this.#lastFailure ?? "no host answered", "gateway_error", 503),
+        "failed",
+      )
+    // That those who failed are not asked again says little without how they failed.
+    const reason = this.#lastFailure === null ? refusal.reason : `${this.#lastFailure}. ${refusal.reason}`
+    this.#refuse(refusalProblem({ ...refusal, reason }), "refused")
   }
 
   #refuse(problem: GatewayProblem, outcome: "refused" | "failed"): void {

@@ -294,6 +294,16 @@ describe("failover", () => {
     await expect.poll(() => world.ends[0]?.outcome).toBe("failed")
   })
 
+  it("says how the last one failed where nobody is left to ask", async () => {
+    const a = await host(json(401, { error: { message: "Authentication Fails" } }))
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+    const reply = await world.post("/v1/chat/completions", chat)
+    expect(reply.status).toBeGreaterThanOrEqual(500)
+    expect((await said(reply)).error).toMatchObject({
+      message: expect.stringMatching(/^a: it answered 401: Authentication Fails\. /),
+    })
+  })
+
   it("gives the host's own words where every host failed by the request", async () => {
     const a = await host(json(500, { error: { message: "cannot parse grammar" } }))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"]), fleetHost("b", a.url, ["m"])] })
