@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { HUB_MEMORY } from "../local/src/hub-memory.ts"
 import { freePort } from "../local/src/free-port.ts"
 import { startGuard } from "../local/src/processes/guard.ts"
 import { openLogFile } from "../local/src/processes/log-file.ts"
@@ -63,6 +64,7 @@ export async function startStack({ hubFlags = [] }: { hubFlags?: string[] } = {}
 
   const startHub = async (): Promise<ChildProcess> => {
     const child = start([...hubFlags, "hub/src/main.ts", "serve"], {
+      ...HUB_MEMORY,
       DATABASE_URL: database.url,
       BOO_LISTEN: `127.0.0.1:${port}`,
       BOO_DATA_DIR: join(folder, "hub"),

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import type { DemoHost } from "./demo-host.ts"
+import { HUB_MEMORY } from "./hub-memory.ts"
 import type { Settings, Values } from "./settings.ts"
 
 /** How everyone reaches the two servers, embedded or not. */
@@ -23,6 +24,7 @@ const REMOTE = ["BOO_SSH", "BOO_SSH_KEY", "BOO_SSH_KNOWN_HOSTS"]
 export function hubEnvironment(settings: Settings, reach: Reach, creds: string | null): Values {
   const { host, port } = settings.listen
   return {
+    ...HUB_MEMORY,
     ...settings.values,
     DATABASE_URL: reach.databaseUrl,
     NATS_URL: reach.natsUrl,
