@@ -19,7 +19,7 @@ const FLAGS = [
 const DEMO_HOSTS = ["embedding", "garage-p40", "rack-01", "sam-desktop"]
 const PAGES = [
   "/",
-  "/activity",
+  "/activity?by=source",
   "/hosts/sam-desktop",
   "/logs",
   "/timeline",
