@@ -43,9 +43,14 @@ function fillDisk(folder: string): string {
 }
 
 /** Puts back an older copy of the folder, as a restored backup of the machine would. */
+/**
+ * Files that are gone come back, and the cursor is the old one. What was written since stays: another fault may keep it
+ * from being sent, and no program can send what somebody took away.
+ */
 function restore(copy: string, folder: string): void {
-  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true })
-  cpSync(copy, folder, { recursive: true })
+  cpSync(copy, folder, { recursive: true, force: false })
+  for (const name of readdirSync(copy).filter((one) => one.startsWith("cursor")))
+    cpSync(join(copy, name), join(folder, name))
   rmSync(copy, { recursive: true, force: true })
 }
 

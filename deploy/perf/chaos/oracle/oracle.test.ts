@@ -77,6 +77,14 @@ describe("samples", () => {
     expect(verdict.lost.map(({ readings }) => readings)).toEqual(["y", "z"])
   })
 
+  it("are not doubled where one message said the same twice, and are where history says it more often", () => {
+    const sent = [sample(1_000, "x"), sample(1_001, "x"), sample(1_000, "x")]
+    expect(judgeSamples(sent, [sample(1_000, "x"), sample(1_001, "x")]).doubled).toEqual([])
+    expect(
+      judgeSamples(sent, [sample(1_000, "x"), sample(1_001, "x"), sample(1_002, "x")]).doubled,
+    ).toHaveLength(2)
+  })
+
   it("are doubled when the same readings lie beside each other", () => {
     const verdict = judgeSamples([], [sample(1_000, "x"), sample(1_001, "x", 2), sample(2_000, "x", 3)])
     expect(verdict.doubled.map(({ tsMs }) => tsMs)).toEqual([1_001])

@@ -26,13 +26,21 @@ const NUDGE_MS = 110
 /** Every sample of every message is in history once; one that was fetched twice, by two messages, too. */
 export function judgeSamples(sent: readonly Sample[], stored: readonly Sample[]): SampleVerdict {
   const byReading = groupBy(stored, ({ host, source, readings }) => `${host} ${source} ${readings}`)
+  // A host that was held up reads two lines at once, and may have said the same in both.
+  const saidBy = groupBy(sent, messageAnd)
+  const storedBy = groupBy(stored, messageAnd)
+  const isSaidAsOften = (sample: Sample): boolean => {
+    const times = new Set(saidBy.get(messageAnd(sample))?.map(({ tsMs }) => tsMs))
+    return (storedBy.get(messageAnd(sample))?.length ?? 0) <= times.size
+  }
   const doubled: Sample[] = []
   for (const group of byReading.values()) {
     const inOrder = group.toSorted((a, b) => a.tsMs - b.tsMs)
     for (const [index, sample] of inOrder.entries()) {
       const before = inOrder[index - 1]
       // Two readings that happen to be equal lie a second apart.
-      if (before && sample.tsMs - before.tsMs <= NUDGE_MS) doubled.push(sample)
+      if (!before || sample.tsMs - before.tsMs > NUDGE_MS) continue
+      if (messageAnd(before) !== messageAnd(sample) || !isSaidAsOften(sample)) doubled.push(sample)
     }
   }
   const lost = sent.filter((sample) => {
@@ -40,6 +48,10 @@ export function judgeSamples(sent: readonly Sample[], stored: readonly Sample[])
     return !same.some(({ tsMs }) => tsMs >= sample.tsMs && tsMs - sample.tsMs <= NUDGE_MS)
   })
   return { sent: sent.length, stored: stored.length, lost, doubled }
+}
+
+function messageAnd({ host, boot, seq, source, readings }: Sample): string {
+  return `${host} ${boot} ${seq} ${source} ${readings}`
 }
 
 export interface SentMessage {
