@@ -3,7 +3,7 @@ import type { TokenPricesPort } from "./ports.ts"
 
 export type SummedRow = Omit<ActivityStatsRow, "energy_wh" | "cost">
 
-/** Adds what the tokens of a row cost. Tokens that came from a cache cost nothing; an unknown count makes an unknown cost. */
+/** Adds what the tokens of a row cost. Tokens that came from a cache cost nothing. Where neither prompt nor output was counted, nobody knows. */
 export function withCost(row: SummedRow, prices: TokenPricesPort): ActivityStatsRow {
   const price = prices.priceOf(row.provider_id, row.model)
   if (price === null || (row.prompt_tokens === null && row.output_tokens === null))

@@ -215,6 +215,12 @@ it("sums up the last 24 hours per host, source and model, leaving out what is un
   })
 })
 
+it("says what was given where one of several values is not valid", async () => {
+  const reply = await app.inject("/api/control/activity/stats?provider_id=Not%20a%20host")
+  expect(reply.statusCode).toBe(400)
+  expect(reply.json()).toMatchObject({ error: expect.stringContaining('given was "Not a host"') })
+})
+
 it("gives the sums as CSV too", async () => {
   const reply = await app.inject("/api/control/activity/stats.csv?provider_id=gpu-1&model=qwen3-8b")
   expect(reply.headers["content-disposition"]).toBe(

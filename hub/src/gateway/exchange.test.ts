@@ -1,27 +1,15 @@
-import { afterEach, describe, expect, it } from "vitest"
-import { fakeHost, fleetHost, json, testGateway } from "./world-for-tests.ts"
-import type { FakeHost, TestGateway } from "./world-for-tests.ts"
-
-const open: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-async function host(answer: FakeHost["answer"]): Promise<FakeHost> {
-  const made = await fakeHost(answer)
-  open.push(made)
-  return made
-}
-async function gateway(options: Parameters<typeof testGateway>[0]): Promise<TestGateway> {
-  const made = await testGateway(options)
-  open.unshift({ close: made.stop })
-  return made
-}
-
-const chat = { model: "m", messages: [{ role: "user", content: "hi" }] }
-const streamed = { ...chat, stream: true }
-const chunk = (text: string) => `data: {"id":"x","choices":[{"delta":{"content":"${text}"}}]}\n\n`
-const done = "data: [DONE]\n\n"
-const usage = `data: {"id":"x","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n`
+import { describe, expect, it } from "vitest"
+import {
+  chat,
+  chunk,
+  done,
+  fleetHost,
+  gatewayForTest as gateway,
+  hostForTest as host,
+  json,
+  streamed,
+  usage,
+} from "./world-for-tests.ts"
 
 describe("the end of a request", () => {
   it("whose client leaves is cancelled at the host", async () => {

@@ -1,34 +1,23 @@
 import { once } from "node:events"
 import { request as httpRequest } from "node:http"
 import { connect } from "node:net"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import * as z from "zod/mini"
 import {
-  fakeHost,
+  chat,
+  chunk,
+  done,
   fleetHost,
   fleetModel,
+  gatewayForTest as gateway,
+  hostForTest as host,
   json,
   refusesConnections,
   stream,
-  testGateway,
+  streamed,
+  usage,
 } from "./world-for-tests.ts"
-import type { FakeHost, TestGateway } from "./world-for-tests.ts"
-
-const open: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
-async function host(answer: FakeHost["answer"]): Promise<FakeHost> {
-  const made = await fakeHost(answer)
-  open.push(made)
-  return made
-}
-async function gateway(options: Parameters<typeof testGateway>[0]): Promise<TestGateway> {
-  const made = await testGateway(options)
-  open.unshift({ close: made.stop })
-  return made
-}
+import type { FakeHost } from "./world-for-tests.ts"
 
 const Said = z.looseObject({
   type: z.optional(z.string()),
@@ -39,12 +28,7 @@ async function said(reply: Response): Promise<z.infer<typeof Said>> {
   return Said.parse(await reply.json())
 }
 
-const chat = { model: "m", messages: [{ role: "user", content: "hi" }] }
-const streamed = { ...chat, stream: true }
-const chunk = (text: string) => `data: {"id":"x","choices":[{"delta":{"content":"${text}"}}]}\n\n`
 const loading = (text: string) => `data: {"choices":[{"delta":{"reasoning_content":"${text}"}}]}\n\n`
-const done = "data: [DONE]\n\n"
-const usage = `data: {"id":"x","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n`
 
 describe("a request", () => {
   it("goes through byte for byte, with who asks in place of who pays", async () => {

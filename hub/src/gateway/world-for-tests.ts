@@ -1,4 +1,5 @@
 import { createServer } from "node:http"
+import { onTestFinished } from "vitest"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { once } from "node:events"
@@ -208,5 +209,27 @@ export function json(status: number, body: unknown, headers: Record<string, stri
     response.end(text)
   }
 }
+
+/** A host that ends with the test. */
+export async function hostForTest(answer: FakeHost["answer"]): Promise<FakeHost> {
+  const made = await fakeHost(answer)
+  onTestFinished(() => made.close())
+  return made
+}
+
+/** A gateway that ends with the test, before its hosts. */
+export async function gatewayForTest(options: TestGatewayOptions): Promise<TestGateway> {
+  const made = await testGateway(options)
+  onTestFinished(made.stop)
+  return made
+}
+
+export const chat = { model: "m", messages: [{ role: "user", content: "hi" }] }
+export const streamed = { ...chat, stream: true }
+/** What a host streams: an event with text, the counts of tokens, the last event. */
+export const chunk = (text: string): string =>
+  `data: {"id":"x","choices":[{"delta":{"content":"${text}"}}]}\n\n`
+export const usage = `data: {"id":"x","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n`
+export const done = "data: [DONE]\n\n"
 
 export const refusesConnections = "http://127.0.0.1:1"

@@ -55,6 +55,8 @@ function nameOf(place: Place, path: readonly PropertyKey[]): string {
 }
 
 function memberOf(value: unknown, key: PropertyKey): unknown {
+  // A parameter that may be repeated is a list to its schema, also where it was given once.
+  if (key === 0 && typeof value === "string") return value
   return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
 }
 
