@@ -41,7 +41,9 @@ export class Keyring {
   readonly #now: () => number
   readonly #byHash = new Map<string, Held>()
   readonly #byId = new Map<string, Held>()
-  #inHand: Promise<void> | null = null
+  /** Reading and storing, one after the other: what is on its way between them would be missing from both sides. */
+  #turns: Promise<void> = Promise.resolve()
+  #saving: Promise<void> | null = null
 
   constructor(store: KeysStore, now: () => number) {
     this.#store = store
@@ -100,9 +102,17 @@ export class Keyring {
   }
 
   /** Reads keys and what all hubs have used; what runs here goes on counting. */
-  async load(): Promise<void> {
-    // What is being stored would be missing from both sides otherwise.
-    await this.#inHand?.catch(() => undefined)
+  load(): Promise<void> {
+    return this.#inTurn(() => this.#load())
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turns.then(work)
+    this.#turns = done.catch(() => undefined)
+    return done
+  }
+
+  async #load(): Promise<void> {
     const nowMs = this.#now()
     const [stored, usage] = await Promise.all([this.#store.all(), this.#store.usage(nowMs)])
     const used = new Map(usage.map((each) => [each.key_id, each]))
@@ -147,8 +157,8 @@ export class Keyring {
 
   /** Stores what was used since last time; what cannot be stored now is kept for the next time. */
   save(): Promise<void> {
-    this.#inHand ??= this.#save().finally(() => (this.#inHand = null))
-    return this.#inHand
+    this.#saving ??= this.#inTurn(() => this.#save()).finally(() => (this.#saving = null))
+    return this.#saving
   }
 
   async #save(): Promise<void> {
