@@ -48,6 +48,7 @@ function seen(
     startedAtMs: START + startMs,
     seenAtMs: startMs,
     endedAtMs: endMs,
+    isCut: false,
     caller: { ...UNKNOWN_CALLER, source: key },
     ...changes,
   }
@@ -59,6 +60,26 @@ describe("pairing rows with the requests seen in flight", () => {
     ["a request whose end was not seen yet", [row(1, 5_900, 1_900)], [seen("a", 4_000, null)], ["a"]],
     ["another model", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { model: "other" })], [null]],
     ["another path", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { path: "/v1/embeddings" })], [null]],
+    ["another length", [row(1, 5_900, 1_100)], [seen("a", 4_000, 5_900)], [null]],
+    ["one that still runs, and was longer already", [row(1, 5_900, 1_100)], [seen("a", 4_000, null)], [null]],
+    [
+      "one that was seen late, by the engine's own start",
+      [row(1, 5_900, 1_900)],
+      [seen("a", 4_000, START + 5_900, { seenAtMs: START + 5_200 })],
+      ["a"],
+    ],
+    [
+      "one that was lost sight of, and ended later",
+      [row(1, 5_900, 1_900)],
+      [seen("a", 4_000, 4_300, { isCut: true })],
+      ["a"],
+    ],
+    [
+      "one that was lost sight of after more time than the row's",
+      [row(1, 5_900, 900)],
+      [seen("a", 4_000, 5_800, { isCut: true })],
+      [null],
+    ],
     ["another time", [row(1, 9_900, 1_900)], [seen("a", 4_000, 5_900)], [null]],
     [
       "two alike: nobody is named",
@@ -97,7 +118,7 @@ describe("pairing rows with the requests seen in flight", () => {
       [null, null, null],
     ],
   ])("%s", (_, rows, requests, expected) => {
-    const pairs = matchCallers(rows, requests)
+    const pairs = matchCallers(rows, requests, 5_900)
     expect(rows.map((_row, index) => pairs.get(index)?.key ?? null)).toEqual(expected)
   })
 })
@@ -109,6 +130,7 @@ it("leaves unknown what requests of one source differ in", () => {
   const pairs = matchCallers(
     [row(1, 5_900, 1_900)],
     [seen("a", 4_000, 5_900, of("one")), seen("b", 4_010, 5_910, of("two"))],
+    5_910,
   )
   expect(pairs.get(0)?.caller).toEqual({ ...UNKNOWN_CALLER, source: "indexer", user_agent: "curl" })
 })
@@ -138,15 +160,31 @@ describe("the book of callers", () => {
     expect(book.withCallers([row(2, 5_900, 1_900)], 5_905)[0]?.source).toBe(null)
   })
 
+  it("gives a request to its own row, not to one that ends in the same second and was never seen", () => {
+    const book = createCallerBook()
+    book.inflight([running(seen("a", 4_000, null))], 4_000)
+    expect(book.withCallers([row(1, 5_500, 300)], 5_500)[0]?.source).toBe(null)
+    expect(book.withCallers([row(2, 5_900, 1_900)], 5_900)[0]?.source).toBe("a")
+    book.inflight([], 5_901)
+    expect(book.late(5_901)).toEqual([])
+  })
+
+  it("still knows who asked when the list was lost meanwhile", () => {
+    const book = createCallerBook()
+    book.inflight([running(seen("a", 4_000, null))], 4_000)
+    book.inflight(null, 4_300)
+    expect(book.withCallers([row(1, 5_900, 1_900)], 8_000)[0]?.source).toBe("a")
+  })
+
   it("sends the caller after the row when it is known only then, and once", () => {
     const book = createCallerBook()
-    const [filled] = book.withCallers([row(1, 5_900, 1_900)], 5_900)
+    const [filled] = book.withCallers([row(1, 5_900, 1_900)], START + 5_900)
     expect(filled?.source).toBe(null)
-    book.inflight([running(seen("a", 4_000, null))], 5_910)
-    expect(book.late(5_910)).toEqual([
+    book.inflight([running(seen("a", 4_000, null))], START + 5_910)
+    expect(book.late(START + 5_910)).toEqual([
       { swap_epoch: EPOCH, swap_entry_id: 1, ts: filled?.ts, ...UNKNOWN_CALLER, source: "a" },
     ])
-    expect(book.late(5_920)).toEqual([])
+    expect(book.late(START + 5_920)).toEqual([])
   })
 
   it("does not look for the callers of old rows for ever", () => {

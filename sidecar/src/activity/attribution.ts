@@ -13,12 +13,19 @@ export interface SeenRequest {
   /** By our clock: its length is what counts. */
   readonly seenAtMs: number
   readonly endedAtMs: number | null
+  /** The list was lost while it ran: it ended at `endedAtMs` or any time later. */
+  readonly isCut: boolean
   readonly caller: Caller
 }
+
+/** One line of the list in flight. */
+export type RunningRequest = Omit<SeenRequest, "seenAtMs" | "endedAtMs" | "isCut">
 
 /** A row's time is cut to whole seconds and taken a moment after the request's end: start + duration lies near it. */
 const BEFORE_ROW_MS = 500
 const AFTER_ROW_MS = 2_000
+/** How far the length that was seen may be from the row's, where both machines are busy. */
+const FITS_MS = 500
 /** Two requests alike in everything else are told apart by how long they took, if clearly so. */
 const CLOSE_MS = 60
 const FAR_MS = 250
@@ -29,14 +36,16 @@ const MAX_SEEN = 2_000
 const MAX_UNMATCHED = 500
 
 /**
- * Pairs rows with the requests that were seen in flight, by model, path and time. A pair is made only when it is
- * the only one possible: a wrong caller is worse than none.
+ * Pairs rows with the requests that were seen in flight, by model, path, end and length. A pair is made only when it
+ * is the only one possible: a wrong caller is worse than none. The length of a request that
+ * still runs is the one it has by `nowMs`: a row is read as its request ends.
  */
 export function matchCallers(
   rows: readonly ObservedRequest[],
   seen: readonly SeenRequest[],
+  nowMs: number,
 ): Map<number, SeenRequest> {
-  const candidates = rows.map((row) => seen.filter((request) => couldBe(row, request)))
+  const candidates = rows.map((row) => seen.filter((request) => couldBe(row, request, nowMs)))
   const claims = new Map<string, number>()
   for (const list of candidates) for (const { key } of list) claims.set(key, (claims.get(key) ?? 0) + 1)
   const pairs = new Map<number, SeenRequest>()
@@ -94,10 +103,17 @@ function commonCaller(callers: readonly Caller[]): Caller {
   }
 }
 
-function couldBe(row: ObservedRequest, request: SeenRequest): boolean {
+function couldBe(row: ObservedRequest, request: SeenRequest, nowMs: number): boolean {
   if (row.model !== request.model || row.req_path !== request.path || row.duration_ms === null) return false
   const offset = request.startedAtMs + row.duration_ms - epochMsOf(row.ts)
-  return offset >= -BEFORE_ROW_MS && offset <= AFTER_ROW_MS
+  if (offset < -BEFORE_ROW_MS || offset > AFTER_ROW_MS) return false
+  const endMs = request.endedAtMs ?? nowMs
+  const lengthMs = endMs - request.seenAtMs
+  if (request.isCut) return lengthMs <= row.duration_ms + FITS_MS
+  // One that was seen late is as long as the engine's clock says, where that is ours too.
+  return [lengthMs, endMs - request.startedAtMs].some(
+    (ms) => row.duration_ms !== null && Math.abs(ms - row.duration_ms) <= FITS_MS,
+  )
 }
 
 function closest(row: ObservedRequest, list: readonly SeenRequest[]): SeenRequest | null {
@@ -120,8 +136,8 @@ function withoutDoubles(pairs: Map<number, SeenRequest>): Map<number, SeenReques
 }
 
 export interface CallerBook extends Attribution {
-  /** The list in flight now; what is missing from it since last time has ended. */
-  inflight(running: readonly Omit<SeenRequest, "seenAtMs" | "endedAtMs">[], nowMs: number): void
+  /** The list in flight now; what is missing from it since last time has ended. Null: it is not known any more. */
+  inflight(running: readonly RunningRequest[] | null, nowMs: number): void
 }
 
 /** Remembers who was in flight, so that rows can be told their caller at once or a little later. */
@@ -141,8 +157,8 @@ export function createCallerBook(): CallerBook {
     unmatched = unmatched.filter(({ atMs }) => atMs >= nowMs - KEEP_UNMATCHED_MS).slice(-MAX_UNMATCHED)
   }
 
-  function match(rows: readonly ObservedRequest[]): Map<number, SeenRequest> {
-    const pairs = matchCallers(rows, [...seen.values()])
+  function match(rows: readonly ObservedRequest[], nowMs: number): Map<number, SeenRequest> {
+    const pairs = matchCallers(rows, [...seen.values()], nowMs)
     for (const { key } of pairs.values()) {
       seen.delete(key)
       spent.add(key)
@@ -151,19 +167,21 @@ export function createCallerBook(): CallerBook {
   }
 
   return {
-    inflight(running, nowMs) {
+    inflight(list, nowMs) {
+      const [running, isCut] = [list ?? [], list === null]
       const keys = new Set(running.map(({ key }) => key))
       for (const [key, request] of seen)
-        if (request.endedAtMs === null && !keys.has(key)) seen.set(key, { ...request, endedAtMs: nowMs })
+        if (request.endedAtMs === null && !keys.has(key))
+          seen.set(key, { ...request, endedAtMs: nowMs, isCut })
       for (const key of spent) if (!keys.has(key)) spent.delete(key)
       for (const request of running)
         if (!seen.has(request.key) && !spent.has(request.key))
-          seen.set(request.key, { ...request, seenAtMs: nowMs, endedAtMs: null })
+          seen.set(request.key, { ...request, seenAtMs: nowMs, endedAtMs: null, isCut: false })
       forget(nowMs)
     },
     withCallers(rows, nowMs) {
       forget(nowMs)
-      const pairs = match(rows)
+      const pairs = match(rows, nowMs)
       return rows.map((row, index) => {
         const pair = pairs.get(index)
         if (!pair) unmatched.push({ row, atMs: nowMs })
@@ -173,7 +191,10 @@ export function createCallerBook(): CallerBook {
     late(nowMs) {
       forget(nowMs)
       if (unmatched.length === 0 || seen.size === 0) return []
-      const pairs = match(unmatched.map(({ row }) => row))
+      const pairs = match(
+        unmatched.map(({ row }) => row),
+        nowMs,
+      )
       const found = [...pairs].flatMap(([index, { caller }]) => {
         const row = unmatched[index]?.row
         return row && !isUnknown(caller) ? [{ ...identityOf(row), ...caller }] : []

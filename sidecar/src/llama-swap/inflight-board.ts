@@ -1,6 +1,6 @@
 import type { InflightData, InflightRequest } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
-import type { SeenRequest } from "../activity/attribution.ts"
+import type { RunningRequest } from "../activity/attribution.ts"
 import type { Clock } from "../platform/clock.ts"
 import { applyInflight, inflightDataOf, rowPathOf } from "./inflight.ts"
 import type { Inflight } from "./inflight.ts"
@@ -28,13 +28,11 @@ export interface InflightBoard {
 
 export interface InflightBoardOptions {
   emit: (data: InflightData) => void
-  /** The list changed: who is in flight now. Null where the engine only counts. */
+  /** The list changed: who is in flight now. Null where the engine only counts, and when it is not known any more. */
   onList: (running: RunningRequest[] | null, busy: ReadonlySet<string> | null) => void
   onEnded: (entries: readonly InflightEntry[]) => void
   clock: Clock
 }
-
-export type RunningRequest = Omit<SeenRequest, "seenAtMs" | "endedAtMs">
 
 export function createInflightBoard({ emit, onList, onEnded, clock }: InflightBoardOptions): InflightBoard {
   let inflight: Inflight | null = null
@@ -76,7 +74,7 @@ export function createInflightBoard({ emit, onList, onEnded, clock }: InflightBo
     ended() {
       const count = inflight?.total ?? null
       inflight = null
-      onList([], null)
+      onList(null, null)
       send()
       return count
     },

@@ -105,7 +105,7 @@ export function createSession(options: SessionOptions): Session {
     clock,
     emit: (data) => sink.inflight(data),
     onList(running, busy) {
-      callers.inflight(running ?? [], clock.now())
+      callers.inflight(running, clock.now())
       fleet.busy(busy)
       if (online) follower.callersChanged()
     },
