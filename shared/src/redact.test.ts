@@ -23,6 +23,11 @@ describe("secrets in a text", () => {
     ["a JSON web token", `got ${JWT} back`, "got [REDACTED] back"],
     ["cookies", "Cookie: session=1; theme=dark\nHost: x", "Cookie: [REDACTED]\nHost: x"],
     ["a password in an address", "postgres://boo:s3cret@db/boo", "postgres://boo:[REDACTED]@db/boo"],
+    [
+      "a key on a command line",
+      "llama-server --api-key hunter2hunter2 -m x",
+      "llama-server --api-key [REDACTED] -m x",
+    ],
     ["a private key", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", HIDDEN],
   ])("%s is taken out", (_, text, clean) => {
     expect(redactSecrets(text)).toEqual({ text: clean, count: 1 })
@@ -36,6 +41,7 @@ describe("secrets in a text", () => {
     "https://example.org:8080/path",
     "password: no",
     "What is a cookie?",
+    "--api-key <your key> --token $TOKEN",
     "the token is 'the'",
     '{"temperature":0.2,"stop":["```"]}',
   ])("%j stays as it is", (text) => {

@@ -46,6 +46,14 @@ const RULES: readonly Rule[] = [
     ),
     keeps: after,
   },
+  // A flag of a command line; what stands for a key is none.
+  {
+    pattern: new RegExp(
+      String.raw`(--(?:${NAME}|(?:hf-)?token)\s{1,8}["']?)(?![<$]|\[REDACTED\])[^\s"'\\]{6,4096}`,
+      "gi",
+    ),
+    keeps: after,
+  },
   // A word of English has no digit in it.
   { pattern: /\b((?:bearer|basic)\s{1,8})(?=[\w.~+/=-]{0,200}\d)[\w.~+/=-]{12,4096}/gi, keeps: after },
   {
