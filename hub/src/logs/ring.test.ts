@@ -55,6 +55,14 @@ describe("the tail of a host", () => {
     )
   })
 
+  it("keeps no memory but what its lines take", () => {
+    let kept = EMPTY_RING
+    for (let n = 0; n < 20; n++) kept = keepLines(kept, proxy(...numbered(n * 100, 100)))
+    const pieces = kept.packed.map(({ bytes }) => bytes)
+    expect(pieces.length).toBeGreaterThan(10)
+    for (const bytes of pieces) expect(bytes.buffer.byteLength).toBe(bytes.byteLength)
+  })
+
   it("keeps whatever stands in a line", () => {
     const odd = ["", "a\nb", '"', "\u001b[31mred", "\ud83d\ude00", "\u2028"]
     const batch = { ...upstream("m", ...odd), at: instantOf(0) }

@@ -14,7 +14,7 @@ export interface LogRing {
 }
 
 interface PackedBatches {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   readonly lines: number
 }
 
@@ -30,8 +30,9 @@ export function keepLines(ring: LogRing, batch: LogBatch): LogRing {
   const batches = [...ring.batches, batch]
   const lines = ring.lines + batch.lines.length
   if (lines < PACK_FROM_LINES) return { packed: ring.packed, batches, lines }
-  // A copy: what deflate gives is the beginning of a piece of memory many times as large.
-  const bytes = Buffer.from(deflateRawSync(JSON.stringify(batches), PACKING))
+  // A copy with memory of its own: what deflate gives is the beginning of a piece many times as large, and a Buffer of a
+  // few kilobytes is a part of 64 KB that it shares with others and would keep for all of them.
+  const bytes = new Uint8Array(deflateRawSync(JSON.stringify(batches), PACKING))
   const packed = [...ring.packed, { bytes, lines }]
   let kept = packed.reduce((sum, one) => sum + one.lines, 0)
   const from = packed.findIndex((one) => (kept -= one.lines) < LOG_TAIL_LINES)
