@@ -6,6 +6,8 @@ export interface Tier {
   tier: string
   from: string
   widthMs: number
+  /** So long after it changed one is computed that has not ended yet. */
+  openMs: number
   table: string
   /** Where its cold hours are, packed. Null: they stay as they are. */
   packed?: string | null

@@ -11,6 +11,7 @@ export const TIERS = [
     tier: "10s",
     from: "raw",
     widthMs: 10_000,
+    openMs: 15_000,
     table: "control_perf_rollup_10s",
     packed: "control_perf_rollup_10s_packed",
   },
@@ -18,6 +19,7 @@ export const TIERS = [
     tier: "1m",
     from: "10s",
     widthMs: 60_000,
+    openMs: 20_000,
     table: "control_perf_rollup_1m",
     packed: "control_perf_rollup_1m_packed",
   },
@@ -25,10 +27,11 @@ export const TIERS = [
     tier: "5m",
     from: "1m",
     widthMs: 300_000,
+    openMs: 60_000,
     table: "control_perf_rollup_5m",
     packed: "control_perf_rollup_5m_packed",
   },
-  { tier: "1h", from: "5m", widthMs: 3_600_000, table: "control_perf_rollup_1h" },
+  { tier: "1h", from: "5m", widthMs: 3_600_000, openMs: 300_000, table: "control_perf_rollup_1h" },
 ]
 
 export const RETAIN = {

@@ -18,7 +18,7 @@ import { describeRoute, parseQuery } from "../platform/http.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { DAY_MS } from "./core/partitions.ts"
 import type { KeptTable } from "./core/tables.ts"
-import type { FiguresPort, RetainSettings } from "./ports.ts"
+import type { FiguresPort, RetainSettings, Tier } from "./ports.ts"
 import { completenessToday, dayText, listCompleteness } from "./store/completeness.ts"
 import { listDeadLetters } from "./store/dead-letters.ts"
 import { storageReply } from "./storage.ts"
@@ -27,6 +27,7 @@ export interface RetentionRoutesOptions {
   sql: Sql
   clock: Clock
   tables: readonly KeptTable[]
+  tiers: readonly Tier[]
   retain: RetainSettings
   captureBudgetBytes: number
   figures: FiguresPort

@@ -14,6 +14,7 @@ export async function storageReply({
   sql,
   clock,
   tables,
+  tiers,
   retain,
   captureBudgetBytes,
   figures,
@@ -28,7 +29,7 @@ export async function storageReply({
   const [bytes, sizes, dirty, letters, captures, runs] = await Promise.all([
     databaseBytes(sql),
     tableSizes(sql, sized),
-    dirtyBuckets(sql),
+    dirtyBuckets(sql, tiers),
     countDeadLetters(sql),
     captureBytes(sql),
     listRuns(sql, RUNS_SHOWN),

@@ -123,6 +123,32 @@ it("gives the same bytes when any window is computed again", async () => {
   }
 })
 
+it("computes what has not ended yet only after a while, and what has ended at once", async () => {
+  await clear()
+  const rowsOf = async () =>
+    Promise.all(
+      ROLLUPS.map(async ({ table }) => {
+        const [row] = await sql`select sum(samples)::int as samples from ${sql(table)}`
+        return row?.["samples"] ?? 0
+      }),
+    )
+  // Noon, and all that is coarser than the finest tier goes on.
+  const since = (from: number, to: number) =>
+    Array.from({ length: (to - from) / 1_000 }, (_, n) => sample(NOON + from + n * 1_000))
+  const at = async (afterMs: number, from: number, to: number) => {
+    await storeSamples(sql, samplesOf([perfMessage(since(from, to), { seq: ++seq })]), NOON + afterMs)
+    await rollUpAll(sql, NOON + afterMs)
+    return rowsOf()
+  }
+  expect(await at(10_000, 0, 10_000)).toEqual([10, 0, 0, 0])
+  expect(await at(20_000, 10_000, 20_000)).toEqual([20, 0, 0, 0])
+  expect(await at(30_000, 20_000, 30_000)).toEqual([30, 30, 0, 0])
+  expect(await at(60_000, 30_000, 60_000)).toEqual([60, 60, 0, 0])
+  expect(await at(90_000, 60_000, 90_000)).toEqual([90, 60, 60, 0])
+  expect(await at(300_000, 90_000, 300_000)).toEqual([300, 300, 300, 0])
+  expect(await at(3_600_000, 300_000, 301_000)).toEqual([301, 301, 301, 301])
+})
+
 it("carries the seconds that samples speak for up through all tiers", async () => {
   await clear()
   const seconds = Array.from({ length: 3_600 }, (_, n) => 3_600 - n).filter(

@@ -3,6 +3,7 @@ import { instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { Sql } from "../../platform/postgres.ts"
 import { spanOfBound } from "../core/partitions.ts"
+import type { Tier } from "../ports.ts"
 import { countDefaultRows } from "./partitions.ts"
 
 interface Relation {
@@ -83,10 +84,20 @@ export async function captureBytes(sql: Sql): Promise<number> {
  * Aggregates that wait to be computed, by tier; hours of requests as `requests`. What is open still, or was marked just
  * now, does not wait.
  */
-export async function dirtyBuckets(sql: Sql): Promise<DirtyBuckets[]> {
+export async function dirtyBuckets(sql: Sql, tiers: readonly Tier[]): Promise<DirtyBuckets[]> {
+  const widths = tiers.map(({ tier, widthMs, openMs }) => ({
+    tier,
+    width: widthMs / 1000,
+    open: openMs / 1000,
+  }))
+  const seconds = sql`interval '1 second'`
   return await sql<{ tier: string; waiting: number; oldest: Instant | null }[]>`
-    select tier, count(*) as waiting, min(bucket) as oldest from control_dirty_buckets
-    where marked_at < clock_timestamp() - interval '30 seconds' group by tier
+    select d.tier, count(*) as waiting, min(d.bucket) as oldest
+    from control_dirty_buckets d
+    join json_to_recordset(${sql.json(widths)}::json) as t(tier text, width float8, open float8) on t.tier = d.tier
+    where greatest(d.marked_at, least(d.bucket + t.width * ${seconds}, d.marked_at + t.open * ${seconds}))
+      < clock_timestamp() - interval '30 seconds'
+    group by d.tier
     union all
     select 'requests', count(*), min(hour) from control_dirty_request_hours
     where hour < clock_timestamp() - interval '62 minutes' having count(*) > 0

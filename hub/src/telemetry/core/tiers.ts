@@ -6,12 +6,17 @@ const MINUTE_MS = 60_000
 /**
  * Every aggregated tier, finest first: each is built from the one named by `from`, and its cold hours are packed into
  * the table named by `packed`. Of the coarsest one an hour is a single row: nothing to gain.
+ *
+ * A bucket is computed when it has ended; before, only `openMs` after it changed: with each change of a finer one the row
+ * of an hour would be written three hundred and sixty times. Of the finest tier it is the wrong clocks of hosts that
+ * make buckets which do not end.
  */
 export const ROLLUPS = [
   {
     tier: "10s",
     from: "raw",
     widthMs: 10 * SECOND_MS,
+    openMs: 15 * SECOND_MS,
     table: "control_perf_rollup_10s",
     packed: "control_perf_rollup_10s_packed",
   },
@@ -19,6 +24,7 @@ export const ROLLUPS = [
     tier: "1m",
     from: "10s",
     widthMs: MINUTE_MS,
+    openMs: 20 * SECOND_MS,
     table: "control_perf_rollup_1m",
     packed: "control_perf_rollup_1m_packed",
   },
@@ -26,14 +32,23 @@ export const ROLLUPS = [
     tier: "5m",
     from: "1m",
     widthMs: 5 * MINUTE_MS,
+    openMs: MINUTE_MS,
     table: "control_perf_rollup_5m",
     packed: "control_perf_rollup_5m_packed",
   },
-  { tier: "1h", from: "5m", widthMs: 60 * MINUTE_MS, table: "control_perf_rollup_1h", packed: null },
+  {
+    tier: "1h",
+    from: "5m",
+    widthMs: 60 * MINUTE_MS,
+    openMs: 5 * MINUTE_MS,
+    table: "control_perf_rollup_1h",
+    packed: null,
+  },
 ] as const satisfies readonly {
   tier: PerfTier
   from: PerfTier
   widthMs: number
+  openMs: number
   table: string
   packed: string | null
 }[]

@@ -23,8 +23,6 @@ type Mark = { provider_id: HostId; bucket: Instant }
  * meanwhile does not wait long either.
  */
 const BATCH = 100
-// A bucket of the finest tier is computed when it has ended; this much later at most, also by a host's wrong clock.
-const LATEST_MS = 15_000
 
 export interface RollUpPorts {
   sql: Sql
@@ -123,16 +121,15 @@ function ofBuckets(rows: readonly Row[]): Computed | null {
 
 async function takeMarks(
   tx: TransactionSql,
-  { tier, from, widthMs }: Rollup,
+  { tier, widthMs, openMs }: Rollup,
   nowMs: number,
 ): Promise<Mark[]> {
-  // A coarser bucket is only marked when a finer one is complete, and is wanted while it is still open.
-  const ripe = from === "raw" ? instantOf(nowMs - widthMs) : "infinity"
   return await tx<Mark[]>`
     delete from control_dirty_buckets d
     using (
       select tier, bucket, provider_id from control_dirty_buckets
-      where tier = ${tier} and (bucket <= ${ripe} or marked_at <= ${instantOf(nowMs - LATEST_MS)})
+      where tier = ${tier}
+        and (bucket <= ${instantOf(nowMs - widthMs)} or marked_at <= ${instantOf(nowMs - openMs)})
       order by bucket, provider_id limit ${BATCH}
       for update skip locked
     ) taken
