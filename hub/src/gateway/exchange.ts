@@ -79,7 +79,6 @@ const STALLED_MS = 120_000
 export class Exchange implements RelayListener {
   readonly #desk: ExchangeDesk
   readonly #facts: ExchangeFacts
-  readonly #left = new AbortController()
   readonly #tail: Tail
   /** Failures that count against a host only if another host can answer the same request. */
   readonly #doubtful: { host: Attempt["host"]; failure: AttemptFailure }[] = []
@@ -107,7 +106,7 @@ export class Exchange implements RelayListener {
   }
 
   start(): void {
-    this.#passage = this.#desk.routing.open(this.#facts.ask, this.#left.signal)
+    this.#passage = this.#desk.routing.open(this.#facts.ask)
     this.#choose()
   }
 
@@ -124,7 +123,6 @@ export class Exchange implements RelayListener {
       attempt.abandoned()
     }
     this.#close("left", null)
-    this.#left.abort()
   }
 
   /** The hub ends: the client is told, and what is under way for it ends. */
@@ -133,7 +131,6 @@ export class Exchange implements RelayListener {
     this.#relay?.drop()
     this.#attempt?.abandoned()
     this.#refuse(problems.upstream("the gateway is stopping", "gateway_error", 503), "failed")
-    this.#left.abort()
   }
 
   /** Looks at the clock; called a few times a second. */

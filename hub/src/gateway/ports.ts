@@ -9,8 +9,8 @@ import type { HostId } from "@boocontrol/shared/ids"
  * Everything here runs on the hot path: from memory, without waiting for Postgres or NATS.
  */
 export interface RoutingPort {
-  /** Begins the way of one request. `signal` aborts when the client has left: whoever waits in a queue leaves it. */
-  open(ask: RouteAsk, signal: AbortSignal): Passage
+  /** Begins the way of one request. */
+  open(ask: RouteAsk): Passage
   /** `auto`, `auto:code`, ... and frontier models, for `GET /v1/models`. */
   virtualModels(): readonly VirtualModel[]
   /** Where a name would go now, best first, without counting or queueing; for `props`. Empty: nowhere. */
@@ -50,7 +50,7 @@ export interface Passage {
    * where nothing has to wait; else it waits, bounded, and ends with a refusal. Not called while an attempt is open.
    */
   next(): Attempt | Refusal | Promise<Attempt | Refusal>
-  /** Always called, once, last. */
+  /** Always called, once, last. Who waits in the queue leaves it: that turn never comes. */
   close(end: PassageEnd): void
 }
 

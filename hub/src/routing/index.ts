@@ -53,7 +53,7 @@ export interface Routing {
   routes: FastifyPluginCallback
   /** What the gateway asks. */
   port: {
-    open(ask: ports.GatewayAsk, signal: AbortSignal): Passage
+    open(ask: ports.GatewayAsk): Passage
     virtualModels(): readonly VirtualModel[]
     preview(model: string): readonly { host: HostId | null; model: string }[]
   }
@@ -230,7 +230,7 @@ export function createRouting(options: RoutingOptions): Routing {
       fleet,
     }),
     port: {
-      open: (ask, signal) => openPassage(ask, signal, parts),
+      open: (ask) => openPassage(ask, parts),
       virtualModels: () =>
         virtualModels(
           catalogue,

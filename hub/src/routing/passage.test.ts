@@ -112,9 +112,8 @@ function stage() {
       room.look()
     },
     ask(more: Partial<GatewayAsk> = {}) {
-      const leaves = new AbortController()
-      const passage = openPassage({ ...USUAL, requestId: `r${serial++}`, ...more }, leaves.signal, parts)
-      return { passage, leave: () => leaves.abort(), next: () => passage.next() }
+      const passage = openPassage({ ...USUAL, requestId: `r${serial++}`, ...more }, parts)
+      return { passage, leave: () => passage.close({ outcome: "left" }), next: () => passage.next() }
     },
   }
 }
@@ -173,17 +172,17 @@ describe("a request", () => {
     expect(await waits).toMatchObject({ kind: "refusal", code: "full", retryAfterS: 10 })
   })
 
-  it("that is left while it waits frees its place", async () => {
-    const { host, ask, room } = stage()
+  it("that is left while it waits frees its place, and is written down as left", () => {
+    const { host, ask, room, ends } = stage()
     host("a", [ready("m")])
     attempt(ask().next())
     attempt(ask().next())
     const { next, leave } = ask()
-    const waits = next()
+    expect(next()).toBeInstanceOf(Promise)
     expect(room.waiting()).toBe(1)
     leave()
-    await waits
     expect(room.waiting()).toBe(0)
+    expect(ends).toMatchObject([{ outcome: "cancelled", ranked: null }])
   })
 
   it("for what nobody has loaded begins one load, and those that follow wait for the same", async () => {

@@ -53,6 +53,7 @@ export interface Passage {
   readonly policy: string | null
   readonly decisionId: string
   next(): Attempt | Refusal | Promise<Attempt | Refusal>
+  /** Whoever waits in the queue leaves it: that turn never comes. */
   close(end: { readonly outcome: "answered" | "failed" | "refused" | "left" }): void
 }
 
@@ -67,12 +68,14 @@ const LOADING_MORE_MS = 10_000
 const LONGEST_FIRST_BYTE_MS = 900_000
 
 /** The way of one request: decides, waits for its turn, and decides again without whoever failed it. */
-export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: RoutingParts): Passage {
+export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   const ask = askOf(given)
   const tried = new Set<string>()
   const openedMs = parts.clock.now()
   let decisionId: string | null = null
   let attempts = 0
+  /** Set while it waits in the queue. */
+  let leaveQueue: (() => void) | null = null
   let pending: { decision: Decision; ranked: Ranked; sinceMs: number; isSwap: boolean } | null = null
   const policyName = parts.policyOf(given.model)
   // Counted once, by what it asks for: what it is served by comes later, and is not another request.
@@ -149,40 +152,33 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
           reason: why,
         }))
     const waitMs = parts.clock.now() - openedMs
-    log({
-      decision,
-      ranked: null,
-      waitMs,
-      isSwap: false,
-      outcome: "refused",
-      reason: `${code}: ${message}`.slice(0, 500),
-      ttftMs: null,
-      durationMs: null,
-      usage: null,
-    })
+    log({ ...UNSENT, decision, waitMs, outcome: "refused", reason: `${code}: ${message}`.slice(0, 500) })
     const retryAfterS = code === "no_model" || code === "no_context_fit" ? null : isOver ? 10 : 2
     return { kind: "refusal", code, reason: message, retryAfterS, candidates: candidates.slice(0, 50) }
   }
 
   const wait = (decision: Decision, maxMs: number): Promise<Attempt | Refusal> =>
     new Promise((resolve) => {
-      let leave: () => void = () => undefined
+      let isSettled = false
       const settle = (outcome: Attempt | Refusal): void => {
-        signal.removeEventListener("abort", gone)
+        isSettled = true
+        leaveQueue = null
         resolve(outcome)
       }
-      const gone = (): void => {
-        leave()
-        settle(refuse(decision, true))
-      }
-      signal.addEventListener("abort", gone)
-      leave = parts.room.enter({
+      const leave = parts.room.enter({
         ...{ ask, tried, source: given.source, sinceMs: openedMs, untilMs: openedMs + maxMs },
         group: groupOf(ask, tried),
         granted: (ranked, by, isLoad) => settle(attemptOf(ranked, by, isLoad)),
         given: ({ decision: by, isOver }) => settle(refuse(by, isOver)),
       })
-      if (signal.aborted) gone()
+      // Its turn may have come at once.
+      if (isSettled) return
+      leaveQueue = () => {
+        leaveQueue = null
+        leave()
+        const waitMs = parts.clock.now() - openedMs
+        log({ ...UNSENT, decision, waitMs, outcome: "cancelled", reason: "the client left while it waited" })
+      }
     })
 
   return {
@@ -201,6 +197,7 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
       return wait(decision, maxWaitS === undefined ? MAX_WAIT_MS : maxWaitS * 1000)
     },
     close({ outcome }) {
+      leaveQueue?.()
       if (!pending) return
       const { ranked, decision, isSwap } = pending
       pending = null
@@ -221,6 +218,9 @@ export function openPassage(given: GatewayAsk, signal: AbortSignal, parts: Routi
     },
   }
 }
+
+/** Of an end without a place. */
+const UNSENT = { ranked: null, isSwap: false, ttftMs: null, durationMs: null, usage: null } as const
 
 const CODES: readonly RefusalCode[] = ["no_model", "no_context_fit", "full", "offline", "unhealthy", "leased"]
 

@@ -100,7 +100,7 @@ describe("policies", () => {
     const saved = { isDone: false }
     const send = async (): Promise<void> => {
       const ask: GatewayAsk = { ...ASK, requestId: `swing-${decided.length}`, model: "auto:swing" }
-      const told = hub.app.routing.open(ask, new AbortController().signal)
+      const told = hub.app.routing.open(ask)
       const attempt = await told.next()
       decided.push({
         rule: attempt.kind === "attempt" ? attempt.host : attempt.reason,
@@ -227,7 +227,7 @@ it("keeps every decision with all its candidates, newest first, and tells other 
     ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
     ...{ prefix: null, headers: new Map<string, string>() },
   } satisfies GatewayAsk
-  const passage = hub.app.routing.open(ask, new AbortController().signal)
+  const passage = hub.app.routing.open(ask)
   const attempt = await passage.next()
   expect(attempt).toMatchObject({ kind: "attempt", host: "warm", baseUrl: "http://warm:8080" })
   if (attempt.kind === "attempt")
