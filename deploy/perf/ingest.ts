@@ -13,20 +13,18 @@ import type { Sql } from "../../hub/src/platform/postgres.ts"
 import { DURABLE } from "../../hub/src/platform/streams.ts"
 import { findProgram } from "../local/src/find-program.ts"
 import { conditions } from "./figures.ts"
+import { backlogOf, handIn } from "./backlog.ts"
 import { emitFleet, publisher } from "./load.ts"
-import type { Publisher } from "./load.ts"
 import { loadNow, treeCpuSeconds } from "./processes.ts"
 import { startStack } from "./stack.ts"
 import type { Stack } from "./stack.ts"
 import { trafficHost } from "./traffic.ts"
-import type { TrafficHost, TrafficMessage } from "./traffic.ts"
+import type { TrafficHost } from "./traffic.ts"
 import type { Seen } from "./watchers.ts"
 
 const LIVE_TARGET = 0.4
 const BACKLOG_TARGET = 0.7
 const CATCH_UP_TARGET_S = 60
-const PER_MESSAGE = { perf: 5, activity: 20 }
-const IN_FLIGHT = 512
 
 const { values: options } = parseArgs({
   options: {
@@ -45,9 +43,9 @@ const { values: options } = parseArgs({
 setPriority(Number(options.nice))
 let lives = 0
 /** Hosts that have just started: what they say is no repetition of what others of that name have said. */
-function startedHosts(count: number, from = 0): TrafficHost[] {
+function startedHosts(count: number): TrafficHost[] {
   const life = ` ${(lives += 1)}`
-  return Array.from({ length: count }, (_, n) => trafficHost(from + n, { life }))
+  return Array.from({ length: count }, (_, n) => trafficHost(n, { life }))
 }
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -70,39 +68,6 @@ const KINDS: Kind[] = [
       "error, has_capture, source, request_id, client_ip, user_agent, session_id",
   },
 ]
-
-function* messagesOf(
-  hosts: readonly TrafficHost[],
-  kind: Kind["name"],
-  rows: number,
-): Generator<TrafficMessage> {
-  const perMessage = PER_MESSAGE[kind]
-  const rounds = Math.ceil(rows / perMessage / hosts.length)
-  // Of this very hour: rows of other days would be written to other partitions.
-  const startMs = Date.now() - rounds * 5_000
-  for (let round = 0; round < rounds; round += 1) {
-    for (const host of hosts) {
-      const atMs = startMs + round * 5_000
-      yield kind === "perf" ? host.perf(atMs, perMessage) : host.activity(atMs, perMessage)
-    }
-  }
-}
-
-/** Bounded in flight, as the spools of sidecars are together. */
-async function publishAll(
-  out: Publisher,
-  nc: NatsConnection,
-  messages: Iterable<TrafficMessage>,
-): Promise<void> {
-  let sent = 0
-  for (const message of messages) {
-    out.send(message)
-    sent += 1
-    if (sent % IN_FLIGHT === 0) await out.settled()
-  }
-  await out.settled()
-  await nc.flush()
-}
 
 interface Consumed {
   num_pending: number
@@ -161,9 +126,11 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
     }
     // The path of every day: the hub runs, and what is published is stored as it comes.
     await empty()
+    // Made before: what hosts do is not the product's.
+    const messages = backlogOf({ kind: kind.name, hosts, rows: wanted })
     const liveCpu = cpuSince(stack)
     const liveStartedAt = performance.now()
-    await publishAll(publisher(nc), nc, messagesOf(hosts, kind.name, wanted))
+    await handIn(nc, messages)
     await untilStored(nc, kind.stream)
     const liveS = (performance.now() - liveStartedAt) / 1000
     const rows = await count(sql, kind)
@@ -171,7 +138,7 @@ async function oneRound(stack: Stack, kind: Kind, folder: string): Promise<Rates
     // A backlog: everything is in the stream before the hub comes.
     await stack.stopHub()
     await empty()
-    await publishAll(publisher(nc), nc, messagesOf(hosts, kind.name, wanted))
+    await handIn(nc, backlogOf({ kind: kind.name, hosts, rows: wanted }))
     const before = await delivered(nc, kind)
     await stack.startHub()
     let begunAt = performance.now()
@@ -259,7 +226,24 @@ async function catchUp(stack: Stack): Promise<boolean> {
   const hosts = Number(options.hosts)
   const minutes = Number(options.minutes)
   const nc = await connect({ servers: stack.natsUrl })
-  const backlogNc = await connect({ servers: stack.natsUrl })
+  const rows = hosts * minutes * 60
+  const late = fork(
+    join(import.meta.dirname, "backlog.ts"),
+    [
+      "--nats",
+      stack.natsUrl,
+      "--hosts",
+      `${hosts}`,
+      "--from",
+      "1000",
+      "--rows",
+      `${rows}`,
+      "--life",
+      " late",
+    ],
+    { stdio: ["ignore", "inherit", "inherit", "ipc"] },
+  )
+  await once(late, "message")
   const watchers = fork(
     join(import.meta.dirname, "watchers.ts"),
     ["--url", stack.hubUrl, "--sockets", "10", "--visible", "10"],
@@ -281,12 +265,11 @@ async function catchUp(stack: Stack): Promise<boolean> {
     await seenUntilNow()
     await pause(10_000)
     const quiet = await seenUntilNow()
-    const late = startedHosts(hosts, 1_000)
-    const rows = hosts * minutes * 60
     const startedAt = performance.now()
-    await publishAll(publisher(backlogNc), backlogNc, messagesOf(late, "perf", rows))
+    late.send("hand in")
+    await once(late, "message")
     const publishedS = (performance.now() - startedAt) / 1000
-    while ((await consumed(backlogNc, "BOO_PERF")).num_pending > 100) await pause(50)
+    while ((await consumed(nc, "BOO_PERF")).num_pending > 100) await pause(50)
     const seconds = (performance.now() - startedAt) / 1000
     const busy = await seenUntilNow()
     done.abort()
@@ -309,9 +292,9 @@ async function catchUp(stack: Stack): Promise<boolean> {
     )
     return met
   } finally {
+    late.kill()
     watchers.kill()
     await nc.close()
-    await backlogNc.close()
   }
 }
 

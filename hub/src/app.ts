@@ -177,6 +177,7 @@ export async function createApp({
       // There is no table of outcomes: whoever had something done keeps what became of it.
       result: async (envelopes) => commands.stored(envelopes),
     },
+    isWatched: () => sockets.stats().clients > 0,
     onRejected: ({ host, kind, reason, problem }) => {
       // The live half counts what it hears itself, which is not all that is stored.
       const isSeenLive = SEEN_LIVE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))

@@ -34,6 +34,8 @@ export interface IngestOptions {
   handlers: Handlers
   hosts: HostsPort
   onRejected: OnRejected
+  /** Whether somebody looks at what is live: then it goes before a backlog. */
+  isWatched?: () => boolean
   /** Only tests have a reason to give it. */
   limits?: ConsumerLimits
   /** As above. */
@@ -55,6 +57,7 @@ export interface Ingest {
 export function createIngest({
   limits = CONSUMER_LIMITS,
   handBackAfterMs = HAND_BACK_AFTER_MS,
+  isWatched = () => false,
   ...options
 }: IngestOptions): Ingest {
   const log = options.log.child({ part: "ingest" })
@@ -65,7 +68,15 @@ export function createIngest({
     start() {
       if (running.length > 0) return
       running = STREAM_NAMES.map((stream) =>
-        runStream({ ...options, log, limits, handBackAfterMs, stream, counters: counters[stream] }),
+        runStream({
+          ...options,
+          log,
+          limits,
+          handBackAfterMs,
+          isWatched,
+          stream,
+          counters: counters[stream],
+        }),
       )
       keeping = STREAM_NAMES.map((stream) => keepRoom({ ...options, log, stream }))
     },

@@ -14,6 +14,8 @@ export interface RunOptions extends DeliverOptions {
   stream: StreamName
   streams: StreamSettings
   limits: ConsumerLimits
+  /** Whether somebody looks at what is live. */
+  isWatched: () => boolean
 }
 
 interface Pace {
@@ -26,13 +28,15 @@ interface Pace {
   gatherMs: number
   /** Full batches in hand at once: while Postgres stores one, the next is read. */
   atOnce: number
+  /** The same while somebody watches: a backlog is stored a quarter slower then, and what happens now is shown sooner. */
+  atOnceWatched: number
 }
 
 // Request rows are waited for on screens; the samples that are looked at come another way. Where order matters, the
 // handler of a kind keeps it: it is given batches in their order.
 const PACE: Readonly<Record<StreamName, Pace>> = {
-  BOO_EVENTS: { maxBatch: 256, gatherMs: 40, atOnce: 2 },
-  BOO_PERF: { maxBatch: 96, gatherMs: 250, atOnce: 2 },
+  BOO_EVENTS: { maxBatch: 256, gatherMs: 40, atOnce: 2, atOnceWatched: 2 },
+  BOO_PERF: { maxBatch: 96, gatherMs: 250, atOnce: 2, atOnceWatched: 1 },
 }
 
 /**
@@ -77,8 +81,8 @@ type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
 /** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
 async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<boolean> {
-  const { nc, clock, stream, limits } = options
-  const { maxBatch, gatherMs, atOnce } = PACE[stream]
+  const { nc, clock, stream, limits, isWatched } = options
+  const { maxBatch, gatherMs, atOnce, atOnceWatched } = PACE[stream]
   const held: JsMsg[] = []
   const left: JsMsg[] = []
   let isAway = false
@@ -135,7 +139,8 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
       const isFull = held.length >= maxBatch
       const waitMs = isFull ? 0 : notBeforeMs - clock.now()
       // Beside a batch in hand only a full one is worth a connection of its own.
-      if (held.length === 0 || working.size >= (isFull ? atOnce : 1)) await change(null)
+      const most = isFull ? (isWatched() ? atOnceWatched : atOnce) : 1
+      if (held.length === 0 || working.size >= most) await change(null)
       else if (waitMs > 0) await change(waitMs)
       else {
         notBeforeMs = clock.now() + gatherMs

@@ -102,8 +102,8 @@ describe("a lane to a stream", () => {
     await add("live")
     expect(ids().at(-1)).toBe("live")
     await atOnce(1_000)
-    expect(ids().length - first).toBeLessThan(140)
-    await atOnce(3_000)
+    expect(ids().length - first).toBeLessThan(70)
+    await atOnce(6_000)
     expect(ids().filter((id) => id !== "live")).toEqual(many(200))
   })
 
