@@ -1,4 +1,6 @@
 import type { IncomingMessage } from "node:http"
+import { NOWHERE, Roster } from "../platform/roster.ts"
+import type { Seated } from "../platform/roster.ts"
 import { boundaryOf, formModel, withFormModel } from "./core/multipart.ts"
 import { MAX_DEPTH, scanBody, withModel } from "./core/scan.ts"
 import type { Scanned, Span } from "./core/scan.ts"
@@ -34,7 +36,7 @@ export interface ReadBody {
   named(model: string): Buffer
 }
 
-export interface BodyReader {
+export interface BodyReader extends Seated {
   readonly startedMs: number
   lastMs: number
   received: number
@@ -58,7 +60,7 @@ export function isProblem(value: object): value is GatewayProblem {
 
 /** Reads bodies as far as needed to know where they go, within bounds of size and time. */
 export function createBodyDesk(now: () => number): BodyDesk {
-  const readers = new Set<BodyReader>()
+  const readers = new Roster<BodyReader>()
   let heldInAll = 0
 
   function read(
@@ -85,9 +87,12 @@ export function createBodyDesk(now: () => number): BodyDesk {
     let nextLook = boundary === null ? HOLD_BYTES : COUNTED_FROM_BYTES
     const startedMs = now()
 
-    const reader: BodyReader = { startedMs, lastMs: startedMs, received: 0, fail: (problem) => end(problem) }
+    const reader: BodyReader = {
+      ...{ seat: NOWHERE, startedMs, lastMs: startedMs, received: 0 },
+      fail: (problem) => end(problem),
+    }
     const end = (result: ReadBody | GatewayProblem): void => {
-      if (!readers.delete(reader)) return
+      if (!readers.remove(reader)) return
       request.off("data", onData).off("end", onEnd).off("close", onClose)
       heldInAll -= counted
       done(result)
@@ -135,7 +140,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
             : wholeForm(head, boundary)
       end(isProblem(known) ? known : { ...known, rest: null, bytes: head.length })
     }
-    const onClose = (): void => void readers.delete(reader)
+    const onClose = (): void => void readers.remove(reader)
     readers.add(reader)
     request.on("data", onData).on("end", onEnd).on("close", onClose)
     return reader
@@ -144,7 +149,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
   return {
     read,
     tick(nowMs) {
-      for (const reader of readers) {
+      for (const reader of readers.now()) {
         const tookMs = nowMs - reader.startedMs
         const slow = tookMs > GRACE_MS && reader.received < (tookMs / 1000) * LEAST_BYTES_PER_S
         if (slow || nowMs - reader.lastMs > IDLE_MS) reader.fail(problems.tooSlow())

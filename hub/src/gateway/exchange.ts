@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http"
 import type { Dispatcher } from "undici"
 import type { EndpointKind } from "@boocontrol/shared/gateway"
+import { NOWHERE } from "../platform/roster.ts"
+import type { Seated } from "../platform/roster.ts"
 import type { Answer } from "./answer.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
@@ -76,7 +78,8 @@ const STALLED_MS = 120_000
  * | answering| the first byte of the answer        | end, failure or the client's leaving: over                     |
  * | over     | always once                         | never                                                          |
  */
-export class Exchange implements RelayListener {
+export class Exchange implements RelayListener, Seated {
+  seat = NOWHERE
   readonly #desk: ExchangeDesk
   readonly #facts: ExchangeFacts
   readonly #tail: Tail

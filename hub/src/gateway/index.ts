@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { FastifyInstance } from "fastify"
 import { sleep } from "../platform/clock.ts"
 import type { Clock } from "../platform/clock.ts"
+import { Roster } from "../platform/roster.ts"
 import { Answer } from "./answer.ts"
 import { Ask } from "./ask.ts"
 import { createBodyDesk, isProblem } from "./body.ts"
@@ -64,7 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const bodies = createBodyDesk(now)
   const door = createDoor(options.access, keys?.ring ?? null)
   const listing = createListing({ fleet: options.fleet, routing, now })
-  const running = new Set<Exchange>()
+  const running = new Roster<Exchange>()
   let endTicks: (() => void) | null = null
 
   /**
@@ -103,7 +104,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         {
           ...{ routing, pools, breakers, now },
           ended(end) {
-            running.delete(begun)
+            running.remove(begun)
             if (reservation !== null) settle(reservation, end)
             ended?.(end)
           },
@@ -157,7 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       endTicks ??= clock.every(TICK_MS, () => {
         const nowMs = now()
         bodies.tick(nowMs)
-        for (const exchange of running) exchange.tick(nowMs)
+        for (const exchange of running.now()) exchange.tick(nowMs)
       })
     },
     async stop() {
@@ -165,7 +166,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       endTicks = null
       for (let waitedMs = 0; running.size > 0 && waitedMs < DRAIN_MS; waitedMs += TICK_MS)
         await sleep(clock, TICK_MS)
-      for (const exchange of running) exchange.stop()
+      for (const exchange of running.now()) exchange.stop()
       await pools.close()
       await keys?.stop()
     },

@@ -38,7 +38,6 @@ const LOOK_MS = 2_000
  */
 export function createPlanner({ fleet, breakers, keys, now }: PlannerOptions): RoutingPort {
   const open = new Map<HostId, number>()
-  let serial = 0
 
   const placesOf = (name: string): readonly Place[] => {
     const hosts = fleet.hosts()
@@ -99,7 +98,6 @@ export function createPlanner({ fleet, breakers, keys, now }: PlannerOptions): R
       const failed = new Set<HostId>()
       return {
         policy: null,
-        decisionId: `${ask.requestId}-${++serial}`,
         next() {
           const places = placesOf(ask.model)
           const free = places.filter((place) => closedFor(place, failed) === null)

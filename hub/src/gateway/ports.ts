@@ -44,7 +44,6 @@ export interface RouteAsk {
 /** One request on its way: attempts follow one another until one answers or none is left. */
 export interface Passage {
   readonly policy: string | null
-  readonly decisionId: string
   /**
    * The best candidate now: scored again after each failure, never a host that failed this request. Answers at once
    * where nothing has to wait; else it waits, bounded, and ends with a refusal. Not called while an attempt is open.

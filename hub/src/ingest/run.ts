@@ -2,6 +2,8 @@ import type { JsMsg } from "@nats-io/jetstream"
 import type { StreamName } from "@boocontrol/shared/subjects"
 import { sleep } from "../platform/clock.ts"
 import type { NatsConnection } from "../platform/nats.ts"
+import { NOWHERE, Roster } from "../platform/roster.ts"
+import type { Seated } from "../platform/roster.ts"
 import { ensureStreams, forgetUnheard, openConsumer } from "../platform/streams.ts"
 import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { retryDelayMs } from "./core.ts"
@@ -77,6 +79,12 @@ export function runStream(options: RunOptions): { stop(): Promise<void> } {
   }
 }
 
+/** A batch that is being stored. */
+interface Work extends Seated {
+  readonly batch: readonly JsMsg[]
+  done: Promise<void>
+}
+
 type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
 /** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
@@ -86,7 +94,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   const held: JsMsg[] = []
   const left: JsMsg[] = []
   let isAway = false
-  const working = new Map<Promise<void>, readonly JsMsg[]>()
+  const working = new Roster<Work>()
   let wake = (): void => undefined
   const messages = await consumer.consume({
     max_messages: maxBatch,
@@ -110,7 +118,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   // the order would be lost.
   const stopHeartbeat = clock.every(limits.ackWaitMs / 3, () => {
     if (nc.isClosed()) return
-    for (const msg of [...[...working.values()].flat(), ...held]) msg.working()
+    for (const msg of [...working.now().flatMap(({ batch }) => batch), ...held]) msg.working()
   })
   /** Until something changes, or for so long. */
   const change = (ms: number | null): Promise<void> =>
@@ -124,14 +132,15 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
   const takeTurn = turns()
   const begin = (): void => {
     const batch = held.splice(0, maxBatch)
-    const work = deliver(batch, stream, { ...options, signal, turn: takeTurn() }).then((delivered) => {
-      working.delete(work)
+    const work: Work = { seat: NOWHERE, batch, done: Promise.resolve() }
+    working.add(work)
+    work.done = deliver(batch, stream, { ...options, signal, turn: takeTurn() }).then((delivered) => {
+      working.remove(work)
       left.push(...delivered.left)
       isAway ||= delivered.isAway
       if (isAway) close()
       else wake()
     })
-    working.set(work, batch)
   }
   let notBeforeMs = 0
   try {
@@ -148,7 +157,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
       }
     }
   } finally {
-    await Promise.all(working.keys())
+    await Promise.all(working.now().map(({ done }) => done))
     stopHeartbeat()
     signal.removeEventListener("abort", close)
     messages.stop()

@@ -2,7 +2,6 @@ import { HostId } from "@boocontrol/shared/ids"
 import type { VirtualModel } from "@boocontrol/shared/gateway"
 import type { ActivityFrame } from "@boocontrol/shared/frames"
 import type { FastifyPluginCallback } from "fastify"
-import { v7 } from "uuid"
 import { ResolveRequest } from "@boocontrol/shared/routing"
 import type { Clock } from "../platform/clock.ts"
 import { parseBody } from "../platform/http.ts"
@@ -166,7 +165,7 @@ export function createRouting(options: RoutingOptions): Routing {
   }
 
   const parts: RoutingParts = {
-    ...{ clock, room, placeNow, newId: () => v7() },
+    ...{ clock, room, placeNow },
     policyOf: (model) => resolveName(view.current().names, model).policy,
     decide: (ask, tried) => decide(ask, tried, deciding()),
     sent(requestId, provider, model) {

@@ -11,7 +11,6 @@ import type { WaitingRoom } from "./waiting-room.ts"
 export interface RoutingParts {
   readonly clock: Clock
   readonly room: WaitingRoom
-  newId(): string
   policyOf(model: string): string | null
   decide(ask: RouteAsk, tried: ReadonlySet<string>): Decision
   /** A request is on its way to a place, or is not any more. */

@@ -65,7 +65,6 @@ function stage() {
     ...{
       clock,
       room,
-      newId: () => "d",
       policyOf: () => null,
       answered: () => undefined,
       undecided: () => undefined,

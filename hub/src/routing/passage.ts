@@ -51,7 +51,6 @@ export interface Refusal {
 
 export interface Passage {
   readonly policy: string | null
-  readonly decisionId: string
   next(): Attempt | Refusal | Promise<Attempt | Refusal>
   /** Whoever waits in the queue leaves it: that turn never comes. */
   close(end: { readonly outcome: "answered" | "failed" | "refused" | "left" }): void
@@ -72,7 +71,6 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   const ask = askOf(given)
   const tried = new Set<string>()
   const openedMs = parts.clock.now()
-  let decisionId: string | null = null
   let attempts = 0
   /** Set while it waits in the queue. */
   let leaveQueue: (() => void) | null = null
@@ -183,9 +181,6 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
 
   return {
     policy: policyName,
-    get decisionId() {
-      return (decisionId ??= parts.newId())
-    },
     next() {
       const decision = parts.decide(ask, tried)
       const [best] = decision.ranked
@@ -257,25 +252,47 @@ function moreMs({ place }: Ranked, waitedMs: number, parts: RoutingParts): numbe
 /** Bytes of a prompt as tokens: of English and code it is some four bytes each; JSON around it counts too. */
 const BYTES_PER_TOKEN = 4
 
-export function askOf(given: GatewayAsk): RouteAsk {
-  const { model, source, keyLabel: key, promptBytes: bytes, hasImages: images } = given
-  let headers: RouteAsk["headers"] | null = null
-  return {
-    model,
-    source,
-    key,
-    endpoint: ENDPOINTS[given.endpoint],
-    prompt_tokens: bytes === null || images ? null : Math.ceil(bytes / BYTES_PER_TOKEN),
-    max_tokens: given.maxTokens,
-    tools: given.hasTools,
-    images,
-    // Few policies look at headers: they are put together for those.
-    get headers() {
-      return (headers ??= Object.fromEntries(given.headers))
-    },
-    session: given.session ?? given.prefix,
-    lease: given.lease?.id ?? null,
+/**
+ * A request in the words of policies. A class: an object written down with a getter of its own has a shape of its own, for each
+ * request another, and V8 looks at each as if it had never seen one.
+ */
+class Asked implements RouteAsk {
+  readonly model: string
+  readonly source: string
+  readonly key: string | null
+  readonly endpoint: string
+  readonly prompt_tokens: number | null
+  readonly max_tokens: number | null
+  readonly tools: boolean
+  readonly images: boolean
+  readonly session: string | null
+  readonly lease: string | null
+  readonly #given: GatewayAsk
+  #headers: RouteAsk["headers"] | null = null
+
+  constructor(given: GatewayAsk) {
+    const { model, source, keyLabel, promptBytes: bytes, hasImages: images } = given
+    this.#given = given
+    this.model = model
+    this.source = source
+    this.key = keyLabel
+    this.endpoint = ENDPOINTS[given.endpoint]
+    this.prompt_tokens = bytes === null || images ? null : Math.ceil(bytes / BYTES_PER_TOKEN)
+    this.max_tokens = given.maxTokens
+    this.tools = given.hasTools
+    this.images = images
+    this.session = given.session ?? given.prefix
+    this.lease = given.lease?.id ?? null
   }
+
+  /** Few policies look at headers: they are put together for those. */
+  get headers(): RouteAsk["headers"] {
+    return (this.#headers ??= Object.fromEntries(this.#given.headers))
+  }
+}
+
+export function askOf(given: GatewayAsk): RouteAsk {
+  return new Asked(given)
 }
 
 /** As paths spell them: policies match what a client sees. */
