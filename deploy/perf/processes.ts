@@ -24,18 +24,20 @@ function statOf(pid: number): Stat | null {
   }
 }
 
-/** Processor time of a process and all below it, seconds since it began; what ended meanwhile is in it. */
-export function treeCpuSeconds(root: number): number {
+/** A process and all below it, as they are now. */
+function treeOf(root: number): Stat[] {
   const all = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : []))
   const ofTree = new Set([root])
   for (let size = 0; size < ofTree.size;) {
     size = ofTree.size
     for (const { pid, parent } of all) if (ofTree.has(parent)) ofTree.add(pid)
   }
-  const ticks = all.reduce((sum, stat) => {
-    if (!ofTree.has(stat.pid)) return sum
-    return sum + stat.cpuTicks + stat.endedTicks
-  }, 0)
+  return all.filter(({ pid }) => ofTree.has(pid))
+}
+
+/** Processor time of a process and all below it, seconds since it began; what ended meanwhile is in it. */
+export function treeCpuSeconds(root: number): number {
+  const ticks = treeOf(root).reduce((sum, { cpuTicks, endedTicks }) => sum + cpuTicks + endedTicks, 0)
   return ticks / TICKS_PER_SECOND
 }
 

@@ -132,7 +132,15 @@ function report(all: ReadonlyMap<string, Figures>): void {
     of("@fastify/http-proxy"),
     of("nginx"),
   ]
+  const floor = of("Node and undici, nothing else")
   const [blind, reading] = [of("Go ReverseProxy"), of("Go ReverseProxy + encoding/json")]
+  const times = (figure: number): string => `${figure.toFixed(2)}x`
+  say(
+    `\nThe floor, a proxy of Node's server and undici that looks at nothing, would be: ` +
+      `${times(portkey.small / floor.small)} Portkey's requests per core, ${times(floor.added / portkey.added)} its added p50, ` +
+      `${times(floor.small / blind.small)} Go's time, ${times(reading.large / floor.large)} Go that reads, ` +
+      `${times(floor.added / nginx.added)} nginx's added p50, ${times(floor.stream / nginx.stream)} its time per event`,
+  )
   say("")
   verdict({
     name: "requests per core, times Portkey's (1 KB, 32 connections)",

@@ -68,10 +68,21 @@ export function findPeers(folder: string, say: (line: string) => void): PeerKind
       say(`${name} is not measured: ${why}`)
     }
   }
+  peers.push(FLOOR)
   attempt("npm peers", () => npmPeers(folder))
   attempt("nginx", () => [nginxPeer(folder)])
   attempt("Go", () => goPeers(folder))
   return peers
+}
+
+/** No peer but the limit: what is beyond it is the gateway's own. */
+const FLOOR: PeerKind = {
+  name: "Node and undici, nothing else",
+  start: async (upstream) => {
+    const port = await freePort("127.0.0.1", null)
+    const args = [join(import.meta.dirname, "floor.ts"), String(port), String(upstream)]
+    return running(FLOOR.name, spawn(process.execPath, args, { stdio: "ignore" }), { port })
+  },
 }
 
 function npmPeers(folder: string): PeerKind[] {
