@@ -1,8 +1,8 @@
 /**
  * How the hub's process gives more of its memory back. Node allocates what passes through sockets with glibc's malloc, which keeps
- * freed pieces below a threshold that grows by itself to 32 MB, in up to eight arenas a processor: with a thousand hosts
- * the process grew by 90 MiB in ten minutes while its heap stayed as it was. With fixed thresholds it is 95 MiB
- * smaller after six minutes; it still grows a little (docs/performance.md). Other systems ignore these. See `man mallopt`.
+ * freed pieces below a threshold that grows by itself to 32 MB, in up to eight arenas a processor. With fixed
+ * thresholds the process was 95 MiB smaller after six minutes of a thousand hosts (docs/performance.md). Other systems
+ * ignore these. See `man mallopt`.
  */
 export const HUB_MEMORY = {
   MALLOC_ARENA_MAX: "2",
