@@ -181,7 +181,9 @@ describe("a request", () => {
     expect(room.waiting()).toBe(1)
     leave()
     expect(room.waiting()).toBe(0)
-    expect(ends).toMatchObject([{ outcome: "cancelled", ranked: null }])
+    expect(ends).toMatchObject([
+      { outcome: "cancelled", ranked: null, reason: "the client left while it waited" },
+    ])
   })
 
   it("for what nobody has loaded begins one load, and those that follow wait for the same", async () => {

@@ -73,7 +73,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   const openedMs = parts.clock.now()
   let attempts = 0
   /** Set while it waits in the queue. */
-  let leaveQueue: (() => void) | null = null
+  let leaveQueue: ((reason: string) => void) | null = null
   let pending: { decision: Decision; ranked: Ranked; sinceMs: number; isSwap: boolean } | null = null
   const policyName = parts.policyOf(given.model)
   // Counted once, by what it asks for: what it is served by comes later, and is not another request.
@@ -171,11 +171,11 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       })
       // Its turn may have come at once.
       if (isSettled) return
-      leaveQueue = () => {
+      leaveQueue = (reason) => {
         leaveQueue = null
         leave()
         const waitMs = parts.clock.now() - openedMs
-        log({ ...UNSENT, decision, waitMs, outcome: "cancelled", reason: "the client left while it waited" })
+        log({ ...UNSENT, decision, waitMs, outcome: "cancelled", reason })
       }
     })
 
@@ -192,7 +192,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       return wait(decision, maxWaitS === undefined ? MAX_WAIT_MS : maxWaitS * 1000)
     },
     close({ outcome }) {
-      leaveQueue?.()
+      leaveQueue?.(`${outcome === "left" ? "the client left" : "the hub stopped"} while it waited`)
       if (!pending) return
       const { ranked, decision, isSwap } = pending
       pending = null

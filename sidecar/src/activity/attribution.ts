@@ -37,8 +37,8 @@ const MAX_UNMATCHED = 500
 
 /**
  * Pairs rows with the requests that were seen in flight, by model, path, end and length. A pair is made only when it
- * is the only one possible: a wrong caller is worse than none. The length of a request that
- * still runs is the one it has by `nowMs`: a row is read as its request ends.
+ * is the only one possible: a wrong caller is worse than none. The length of a request that still runs is the one it has
+ * by `nowMs`: a row is read as its request ends.
  */
 export function matchCallers(
   rows: readonly ObservedRequest[],
