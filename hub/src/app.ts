@@ -22,7 +22,7 @@ import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
 import { createIngest, createResume } from "./ingest/index.ts"
-import type { Ingest, RejectReason } from "./ingest/index.ts"
+import type { RejectReason, Rejected } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import { createLeases } from "./leases/index.ts"
 import type { Clock } from "./platform/clock.ts"
@@ -42,6 +42,8 @@ import { installStatic } from "./platform/static.ts"
 import { createRetention } from "./retention/index.ts"
 import { createRouting } from "./routing/index.ts"
 import type { Routing } from "./routing/index.ts"
+import { createSampleStore } from "./samples.ts"
+import { createSamplesApart } from "./samples-apart.ts"
 import { createSwaps } from "./swaps/index.ts"
 import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
@@ -54,6 +56,8 @@ export interface AppOptions {
   log: Log
   /** The built cockpit. */
   uiFolder?: string
+  /** Samples are stored by a thread of its own, which has the system's clock. */
+  samplesApart?: boolean
 }
 
 export interface App {
@@ -82,6 +86,7 @@ export async function createApp({
   clock,
   log,
   uiFolder = UI_FOLDER,
+  samplesApart = false,
 }: AppOptions): Promise<App> {
   const base = config.basePath === "/" ? "" : config.basePath
   const credentials = hostCredentials(config.dataDir)
@@ -134,11 +139,15 @@ export async function createApp({
   const actions = createActions({
     ...{ sql, clock, log, hubId: fleet.hubId, hosts: fleet, leases, commands },
   })
+  const streamFigures = () => [
+    { stream: "BOO_EVENTS", ...ingest.counters().BOO_EVENTS },
+    { stream: "BOO_PERF", ...samples.counters().ingest },
+  ]
   const retention = createRetention({
     ...{ sql, patientSql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
     packing: { pack: (wanted, signal) => telemetry.pack(wanted, signal) },
-    figures: { streams: () => streamFigures(ingest), samples: () => telemetry.counters() },
+    figures: { streams: streamFigures, samples: () => samples.counters() },
   })
   const activity = createActivity({
     ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
@@ -151,7 +160,7 @@ export async function createApp({
     },
   })
   const telemetry = createTelemetry({
-    ...{ sql, patientSql, clock, log, partitions: retention, retainDays: config.retain.perfDays },
+    ...{ sql, patientSql, clock, log, retainDays: config.retain.perfDays },
   })
   const swaps = createSwaps({
     ...{ clock, hosts: fleet, changes: fleet.changes, power: telemetry.power, ran: activity.ran },
@@ -163,26 +172,27 @@ export async function createApp({
     // Nothing was measured until benches and evals say so.
     scores: { quality: () => null },
   })
+  const onRejected = ({ host, kind, reason, problem }: Rejected): void => {
+    // The live half counts what it hears itself, which is not all that is stored.
+    const isSeenLive = SEEN_LIVE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))
+    if (host === null || isSeenLive) return
+    fleet.rejected(host, `${reason}: ${problem}`)
+  }
+  const samples = samplesApart
+    ? createSamplesApart({ config, onRejected })
+    : createSampleStore({ config, sql, patientSql, nc, clock, log, onRejected })
   const ingest = createIngest({
-    ...{ sql, nc, clock, log, streams: config.streams },
+    ...{ sql, nc, clock, log, streams: config.streams, only: ["BOO_EVENTS"], onRejected },
     hosts: {
       ensureHost: async (id) => void (await hosts.ensureHost(id)),
       isEnabled: (id) => hosts.isEnabled(id),
     },
     handlers: {
       activity: activity.storeBatch,
-      perf: telemetry.storeBatch,
       models: fleet.storeModels,
       note: fleet.storeNotes,
       // There is no table of outcomes: whoever had something done keeps what became of it.
       result: async (envelopes) => commands.stored(envelopes),
-    },
-    isWatched: () => sockets.stats().clients > 0,
-    onRejected: ({ host, kind, reason, problem }) => {
-      // The live half counts what it hears itself, which is not all that is stored.
-      const isSeenLive = SEEN_LIVE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))
-      if (host === null || isSeenLive) return
-      fleet.rejected(host, `${reason}: ${problem}`)
     },
   })
   const resume = createResume({
@@ -197,7 +207,7 @@ export async function createApp({
   const metrics = createMetrics({
     liveness: fleet.counts,
     hosts: fleet.hosts,
-    streams: () => streamFigures(ingest),
+    streams: streamFigures,
     sockets: sockets.stats,
     defaultRows: retention.defaultRows,
   })
@@ -239,8 +249,8 @@ export async function createApp({
       await actions.start()
       resume.start()
       ingest.start()
+      await samples.start()
       activity.start()
-      telemetry.start()
       await routing.start()
       await gateway.start()
     },
@@ -253,7 +263,7 @@ export async function createApp({
       await actions.stop()
       commands.stop()
       await leases.stop()
-      await Promise.all([resume.stop(), ingest.stop(), activity.stop(), telemetry.stop()])
+      await Promise.all([resume.stop(), ingest.stop(), samples.stop(), activity.stop()])
       await Promise.all([retention.stop(), hosts.stop(), routing.stop(), tokens.stop()])
       await fleet.stop()
       await patientSql.end({ timeout: 5 })
@@ -269,10 +279,6 @@ function verdictOn(verdict: ReturnType<Judge>) {
   if (verdict.ok) return { ok: true as const }
   const { status, code, message } = new BooError(verdict.code, verdict.details)
   return { ok: false as const, status, code, message }
-}
-
-function streamFigures(ingest: Ingest) {
-  return Object.entries(ingest.counters()).map(([stream, counters]) => ({ stream, ...counters }))
 }
 
 /** What the live half has refused and counted already when the same message came to it. */

@@ -10,7 +10,7 @@ import type { Sql } from "./platform/postgres.ts"
 import { keptTables } from "./retention/core/tables.ts"
 import { RETAIN, careOptions } from "./retention/retention-for-tests.ts"
 import { takeCare } from "./retention/run.ts"
-import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
+import { ROLLUPS, createTelemetry, createTelemetryStore } from "./telemetry/index.ts"
 import { rollUpAll } from "./telemetry/run.ts"
 import { perfMessage, sample } from "./telemetry/samples-for-tests.ts"
 
@@ -22,15 +22,15 @@ const TABLES = keptTables(ROLLUPS, RETAIN)
 const clock = manualClock(NOON)
 let sql: Sql
 let telemetry: ReturnType<typeof createTelemetry>
+let incoming: ReturnType<typeof createTelemetryStore>
 
 beforeAll(async () => {
   const { url } = await testDatabase("packing_care")
   sql = connectPostgres(url, { log: silentLog })
   await migrate(sql, { log: silentLog })
-  telemetry = createTelemetry({
-    ...{ sql, clock, log: silentLog, retainDays: RETAIN.perfDays },
-    partitions: { ensure: () => Promise.resolve() },
-  })
+  const base = { sql, clock, log: silentLog }
+  telemetry = createTelemetry({ ...base, retainDays: RETAIN.perfDays })
+  incoming = createTelemetryStore({ ...base, partitions: { ensure: () => Promise.resolve() } })
 })
 afterAll(() => sql.end())
 
@@ -40,7 +40,7 @@ const care = (nowMs: number) =>
     new AbortController().signal,
   )
 const store = (host: string, fromMs: number, count: number, seq: number) =>
-  telemetry.storeBatch([
+  incoming.storeBatch([
     perfMessage(
       Array.from({ length: count }, (_, n) => sample(fromMs + n * 10_000)),
       { host, seq },

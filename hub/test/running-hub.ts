@@ -62,6 +62,7 @@ export interface HubOptions {
   env?: Record<string, string>
   uiFolder?: string
   clock?: Clock
+  samplesApart?: boolean
 }
 
 /** The hub as `serve` runs it, on a free port. */

@@ -6,7 +6,7 @@ import { createLog } from "../platform/log.ts"
 import type { Log } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
 import { connectNats } from "../platform/nats.ts"
-import { connectPostgres, isAboutData, withPatience } from "../platform/postgres.ts"
+import { connectPostgres, outliveBrokenConnections, withPatience } from "../platform/postgres.ts"
 import { waitForTables } from "../platform/wait-for-tables.ts"
 import { untilAsked } from "./until-asked.ts"
 
@@ -24,7 +24,7 @@ export async function serveCommand(config: Config): Promise<number> {
   await migrate(migrating, { log })
   await migrating.end({ timeout: 5 })
   const nc = await connectNats({ ...config.nats, name: "boocontrol-hub", log, clock })
-  const app = await createApp({ config, sql, nc, clock, log })
+  const app = await createApp({ config, sql, nc, clock, log, samplesApart: true })
   await app.start()
   await listenOn(app, config)
   const address = app.http.listeningOrigin
@@ -38,17 +38,6 @@ export async function serveCommand(config: Config): Promise<number> {
   await sql.end({ timeout: 5 })
   cancel()
   return 0
-}
-
-/**
- * The Postgres library asks each new connection for its array types and lets nobody hear when that fails: a server that
- * goes away at that moment would end the hub. Everything else that nobody handles still does.
- */
-function outliveBrokenConnections(log: Log): void {
-  process.on("unhandledRejection", (error) => {
-    if (isAboutData(error)) throw error
-    log.warn({ err: error }, "a connection to Postgres broke while it was being opened")
-  })
 }
 
 async function listenOn(app: App, { listen }: Config): Promise<void> {

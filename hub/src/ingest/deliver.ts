@@ -125,7 +125,7 @@ export async function deliver(
   }
 
   const store = async <K extends DurableKind>(
-    handler: Handler<K>,
+    handler: Handler<K> = unhandled,
     items: readonly Item<K>[],
   ): Promise<void> => {
     const [first] = items
@@ -211,6 +211,10 @@ export async function deliver(
     for (const msg of left) msg.nak(AGAIN_AFTER_MS)
   }
   return { isAway: false, left: [] }
+}
+
+function unhandled(): never {
+  throw new Error("nothing here stores messages of this kind")
 }
 
 function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {

@@ -11,6 +11,7 @@ import type { Handlers, HostsPort, OnRejected } from "./ports.ts"
 import { keepRoom } from "./room.ts"
 import { runStream } from "./run.ts"
 
+export { newCounters } from "./counters.ts"
 export type { IngestCounters } from "./counters.ts"
 export type {
   Delivery,
@@ -31,11 +32,11 @@ export interface IngestOptions {
   log: Log
   /** `config.streams`. */
   streams: StreamSettings
+  /** Which to read; left out: all. */
+  only?: readonly StreamName[]
   handlers: Handlers
   hosts: HostsPort
   onRejected: OnRejected
-  /** Whether somebody looks at what is live: then it goes before a backlog. */
-  isWatched?: () => boolean
   /** Only tests have a reason to give it. */
   limits?: ConsumerLimits
   /** As above. */
@@ -50,6 +51,7 @@ export interface Ingest {
   start(): void
   /** Finishes the batch in hand, gives the rest back to NATS. Needs the connection and Postgres still open. */
   stop(): Promise<void>
+  /** Of a stream that is not read here: zeros. */
   counters(): Readonly<Record<StreamName, Readonly<IngestCounters>>>
 }
 
@@ -57,7 +59,7 @@ export interface Ingest {
 export function createIngest({
   limits = CONSUMER_LIMITS,
   handBackAfterMs = HAND_BACK_AFTER_MS,
-  isWatched = () => false,
+  only = STREAM_NAMES,
   ...options
 }: IngestOptions): Ingest {
   const log = options.log.child({ part: "ingest" })
@@ -67,18 +69,17 @@ export function createIngest({
   return {
     start() {
       if (running.length > 0) return
-      running = STREAM_NAMES.map((stream) =>
+      running = only.map((stream) =>
         runStream({
           ...options,
           log,
           limits,
           handBackAfterMs,
-          isWatched,
           stream,
           counters: counters[stream],
         }),
       )
-      keeping = STREAM_NAMES.map((stream) => keepRoom({ ...options, log, stream }))
+      keeping = only.map((stream) => keepRoom({ ...options, log, stream }))
     },
     async stop() {
       for (const end of keeping.splice(0)) end()

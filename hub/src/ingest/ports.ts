@@ -23,7 +23,8 @@ export type Handler<K extends DurableKind> = (
   delivery: Delivery,
 ) => Promise<void | { notYet: readonly number[] }>
 
-export type Handlers = { readonly [K in DurableKind]: Handler<K> }
+/** Of every kind in the streams that are read; a message of any other kind becomes a dead letter. */
+export type Handlers = { readonly [K in DurableKind]?: Handler<K> }
 
 /** The registry. `ensureHost` is called before a host's messages are stored and must be cheap for one it knows. */
 export interface HostsPort {

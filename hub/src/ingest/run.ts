@@ -16,29 +16,25 @@ export interface RunOptions extends DeliverOptions {
   stream: StreamName
   streams: StreamSettings
   limits: ConsumerLimits
-  /** Whether somebody looks at what is live. */
-  isWatched: () => boolean
 }
 
 interface Pace {
   /**
    * Messages of one batch at most. More in one statement makes it no faster, and while a batch is written nothing else
-   * of the hub goes on: the five samples of a message cost as much as its twenty request rows.
+   * of its thread goes on: the five samples of a message cost as much as its twenty request rows.
    */
   maxBatch: number
   /** Between the starts of two batches, unless a full one waits: a commit costs the same for one row and for many. */
   gatherMs: number
   /** Full batches in hand at once: while Postgres stores one, the next is read. */
   atOnce: number
-  /** The same while somebody watches: a backlog is stored a quarter slower then, and what happens now is shown sooner. */
-  atOnceWatched: number
 }
 
 // Request rows are waited for on screens; the samples that are looked at come another way. Where order matters, the
 // handler of a kind keeps it: it is given batches in their order.
 const PACE: Readonly<Record<StreamName, Pace>> = {
-  BOO_EVENTS: { maxBatch: 256, gatherMs: 40, atOnce: 2, atOnceWatched: 2 },
-  BOO_PERF: { maxBatch: 96, gatherMs: 250, atOnce: 2, atOnceWatched: 1 },
+  BOO_EVENTS: { maxBatch: 256, gatherMs: 40, atOnce: 2 },
+  BOO_PERF: { maxBatch: 96, gatherMs: 250, atOnce: 2 },
 }
 
 /**
@@ -89,8 +85,8 @@ type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
 /** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
 async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<boolean> {
-  const { nc, clock, stream, limits, isWatched } = options
-  const { maxBatch, gatherMs, atOnce, atOnceWatched } = PACE[stream]
+  const { nc, clock, stream, limits } = options
+  const { maxBatch, gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
   const left: JsMsg[] = []
   let isAway = false
@@ -148,7 +144,7 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
       const isFull = held.length >= maxBatch
       const waitMs = isFull ? 0 : notBeforeMs - clock.now()
       // Beside a batch in hand only a full one is worth a connection of its own.
-      const most = isFull ? (isWatched() ? atOnceWatched : atOnce) : 1
+      const most = isFull ? atOnce : 1
       if (held.length === 0 || working.size >= most) await change(null)
       else if (waitMs > 0) await change(waitMs)
       else {

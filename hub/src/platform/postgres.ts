@@ -145,3 +145,14 @@ function isConnectionError(error: unknown): boolean {
   if (typeof error !== "object" || error === null || !("code" in error)) return false
   return typeof error.code === "string" && CONNECTION_CODE.test(error.code)
 }
+
+/**
+ * The Postgres library asks each new connection for its array types and lets nobody hear when that fails: a server that
+ * goes away at that moment would end the hub. Everything else that nobody handles still does. Once for each thread.
+ */
+export function outliveBrokenConnections(log: Log): void {
+  process.on("unhandledRejection", (error) => {
+    if (isAboutData(error)) throw error
+    log.warn({ err: error }, "a connection to Postgres broke while it was being opened")
+  })
+}

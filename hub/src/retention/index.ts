@@ -48,6 +48,18 @@ export interface Retention {
 /** Any number, as long as no other singleton takes it. */
 const RETENTION_LOCK = 7_305_802_206
 
+/** For who inserts in a thread of its own. That partitions are made ahead is left to `createRetention`. */
+export function createPartitions({
+  sql,
+  clock,
+  log,
+  tiers,
+  retain,
+}: Pick<RetentionOptions, "sql" | "clock" | "log" | "tiers" | "retain">): Pick<Retention, "ensure"> {
+  const partitions = keepPartitions({ sql, clock, log, tables: keptTables(tiers, retain) })
+  return { ensure: (table, times) => partitions.ensure(table, times.map(epochMsOf)) }
+}
+
 /** Partitions, windows, and what is known about both. */
 export function createRetention({ log: parent, ...options }: RetentionOptions): Retention {
   const { sql, clock, tiers, retain } = options

@@ -26,16 +26,14 @@ export interface TelemetryOptions {
   patientSql?: Sql
   clock: Clock
   log: Log
-  partitions: PartitionsPort
   /** `config.retain.perfDays`: a tier is not asked for what it no longer holds. */
   retainDays: RetainDays
 }
 
+/** What is stored of hosts, given out; and packed once it is cold. */
 export interface Telemetry {
   /** `/perf`; to be registered below `/api/control`. */
   routes: FastifyPluginCallback
-  /** The handler of `perf` messages. */
-  storeBatch(envelopes: readonly Envelope<"perf">[]): Promise<void>
   /** Up to where the samples of a host are stored; null: none are. */
   newestSampleTs(host: HostId): Promise<Instant | null>
   /** Power of all GPUs of a host over a range. */
@@ -45,6 +43,32 @@ export interface Telemetry {
   ): Promise<{ stepMs: number; slots: PowerSlot[] }>
   /** Packs cold hours of a table of samples or of a tier. For one hub of all. */
   pack(wanted: PackWanted, signal: Pick<AbortSignal, "aborted">): Promise<{ packed: number; waiting: number }>
+}
+
+export function createTelemetry({
+  sql,
+  patientSql = sql,
+  clock,
+  log: parent,
+  retainDays,
+}: TelemetryOptions): Telemetry {
+  const log = parent.child({ part: "telemetry" })
+  return {
+    routes: telemetryRoutes({ sql, clock, retainDays }),
+    newestSampleTs: (host) => newestSampleTs(sql, host),
+    power: (host, range) => powerSlots(sql, host, range),
+    pack: (wanted, signal) => packSpan({ sql: patientSql, log }, wanted, signal),
+  }
+}
+
+export interface TelemetryStoreOptions extends Omit<TelemetryOptions, "retainDays"> {
+  partitions: PartitionsPort
+}
+
+/** GPU and system samples: stores them once each and aggregates them. */
+export interface TelemetryStore {
+  /** The handler of `perf` messages. */
+  storeBatch(envelopes: readonly Envelope<"perf">[]): Promise<void>
   counters(): Readonly<{ samples: number; nudged: number }>
   /** Computes the coarser tiers in the background. */
   start(): void
@@ -54,21 +78,18 @@ export interface Telemetry {
 // Two or three of each of a thousand hosts are open at a time; one of four GPUs takes some 5 KB.
 const FRESH_BUCKETS = 5_000
 
-/** GPU and system samples: stores them once each, aggregates them, and gives them out as series. */
-export function createTelemetry({
+export function createTelemetryStore({
   sql,
   patientSql = sql,
   clock,
   log: parent,
   partitions,
-  retainDays,
-}: TelemetryOptions): Telemetry {
+}: TelemetryStoreOptions): TelemetryStore {
   const log = parent.child({ part: "telemetry" })
   const counters = { samples: 0, nudged: 0 }
   const fresh = freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: FRESH_BUCKETS })
   let stopRollups: (() => Promise<void>) | null = null
   return {
-    routes: telemetryRoutes({ sql, clock, retainDays }),
     async storeBatch(envelopes) {
       const samples = samplesOf(envelopes)
       await partitions.ensure(
@@ -80,9 +101,6 @@ export function createTelemetry({
       counters.samples += stored.added.length
       counters.nudged += stored.nudged
     },
-    newestSampleTs: (host) => newestSampleTs(sql, host),
-    power: (host, range) => powerSlots(sql, host, range),
-    pack: (wanted, signal) => packSpan({ sql: patientSql, log }, wanted, signal),
     counters: () => counters,
     start() {
       stopRollups ??= startRollups({ sql: patientSql, clock, log, fresh })

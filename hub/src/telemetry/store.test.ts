@@ -13,12 +13,13 @@ import { migrate } from "../platform/migrate.ts"
 import { connectPostgres } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { ROLLUPS } from "./core/tiers.ts"
-import { createTelemetry } from "./index.ts"
-import type { Telemetry } from "./index.ts"
+import { createTelemetry, createTelemetryStore } from "./index.ts"
+import type { TelemetryStore } from "./index.ts"
 import { rollUpAll } from "./run.ts"
 import { FIRST_BOOT, SECOND_BOOT, gpu, perfMessage, sample } from "./samples-for-tests.ts"
 import { markBuckets } from "./store/marks.ts"
 import { readingsQuery } from "./store/read.ts"
+import { newestSampleTs } from "./store/samples.ts"
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -26,7 +27,7 @@ const NOW = Date.UTC(2026, 10, 22, 12)
 const clock = manualClock(NOW)
 const HOST = HostId.parse("gpu-1")
 let sql: Sql
-let telemetry: Telemetry
+let telemetry: TelemetryStore
 const app = Fastify()
 
 beforeAll(async () => {
@@ -39,13 +40,11 @@ beforeAll(async () => {
       `create table day_${day} partition of control_perf_samples for values from ('${from}') to ('${to}')`,
     )
   }
-  telemetry = createTelemetry({
-    ...{ sql, clock, log: silentLog },
-    partitions: { ensure: () => Promise.resolve() },
-    retainDays: { raw: 7, "10s": 14, "1m": 400, "5m": 400, "1h": 3650 },
-  })
+  const base = { sql, clock, log: silentLog }
+  telemetry = createTelemetryStore({ ...base, partitions: { ensure: () => Promise.resolve() } })
   installHttpRules(app)
-  await app.register(telemetry.routes)
+  const retainDays = { raw: 7, "10s": 14, "1m": 400, "5m": 400, "1h": 3650 }
+  await app.register(createTelemetry({ ...base, retainDays }).routes)
 })
 afterAll(async () => {
   await app.close()
@@ -88,8 +87,8 @@ it("stores a sample as it came", async () => {
   await store(perfMessage([one]))
   const rows = await sql`select provider_id, ts, gpu, sys, source, backfilled from control_perf_samples`
   expect([...rows]).toEqual([{ provider_id: "gpu-1", ...one }])
-  expect(await telemetry.newestSampleTs(HOST)).toBe(one.ts)
-  expect(await telemetry.newestSampleTs(HostId.parse("gpu-9"))).toBeNull()
+  expect(await newestSampleTs(sql, HOST)).toBe(one.ts)
+  expect(await newestSampleTs(sql, HostId.parse("gpu-9"))).toBeNull()
 })
 
 it("stores nothing where there is no GPU as null, not as an empty object", async () => {
