@@ -145,7 +145,10 @@ try {
     `${days} days x ${hosts} hosts x 4 GPUs in tiers as at that age, samples as rows of the last ${rawHours} h, ${requests} ` +
       `requests${known ? "" : `, generated in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`}`,
   )
-  const fast = await measure(sql, size)
+  // As the hub asks, which is not how a history is made.
+  const asking = connectPostgres(database.url, { log: silentLog, max: 1 })
+  const fast = await measure(asking, size)
+  await asking.end()
   const small = await diskCosts(sql, console.log)
   process.exitCode = fast && small ? 0 : 1
 } finally {

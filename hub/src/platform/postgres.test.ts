@@ -3,7 +3,14 @@ import { expect, inject, it, onTestFinished, vi } from "vitest"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { systemClock } from "./clock.ts"
 import { silentLog } from "./log.ts"
-import { connectPostgres, instantOfPostgres, isAboutData, ownSession, sqlStateOf } from "./postgres.ts"
+import {
+  connectPostgres,
+  instantOfPostgres,
+  isAboutData,
+  ownSession,
+  sqlStateOf,
+  withPatience,
+} from "./postgres.ts"
 import type { Sql } from "./postgres.ts"
 import { gateTo } from "./postgres-gate-for-tests.ts"
 import { waitForTables } from "./wait-for-tables.ts"
@@ -159,4 +166,15 @@ it("names the table that did not come in time", async () => {
   await sql`create table teams (n int)`
   const waited = waitForTables(sql, { tables: ["teams", "users"], timeoutMs: 150, clock: systemClock, log })
   await expect(waited).rejects.toThrow("After 0.15 s of waiting: table users does not exist")
+})
+
+it("keeps parallel workers for statements that may take long", async () => {
+  const short = connectTo(inject("databaseUrl"))
+  const long = withPatience(short, { answerWithinMs: 600_000, max: 1 })
+  onTestFinished(() => long.end({ timeout: 1 }))
+  const workers = (sql: Sql) => sql`show max_parallel_workers_per_gather`
+  expect([...(await workers(short)), ...(await workers(long))]).toEqual([
+    { max_parallel_workers_per_gather: "0" },
+    { max_parallel_workers_per_gather: "2" },
+  ])
 })

@@ -73,6 +73,7 @@ function patienceOf(answerWithinMs: number | null) {
     idle_timeout: answerWithinMs === null ? ANSWER_WITHIN_MS / 1000 : shareMs(0.8) / 1000,
     keep_alive: 15,
     connection: {
+      ...(isPatient(answerWithinMs) ? {} : ALONE),
       statement_timeout: shareMs(0.8),
       idle_in_transaction_session_timeout: shareMs(0.8),
       tcp_keepalives_idle: 15,
@@ -83,17 +84,26 @@ function patienceOf(answerWithinMs: number | null) {
   }
 }
 
+/**
+ * What takes milliseconds takes half as many again with parallel workers, each of which has to be started first: the
+ * planner counts on cores that nobody else uses. A text: the library leaves a number 0 out.
+ */
+const ALONE = { max_parallel_workers_per_gather: "0" }
+
+function isPatient(answerWithinMs: number | null): boolean {
+  return answerWithinMs === null || answerWithinMs > ANSWER_WITHIN_MS
+}
+
 /** A small pool beside another one, for statements that take longer; to be ended on its own. */
 export function withPatience(
   sql: Sql,
   { answerWithinMs, max }: { answerWithinMs: number | null; max: number },
 ): Sql {
   const { connection, ...patience } = patienceOf(answerWithinMs)
+  const { max_parallel_workers_per_gather: _, ...settings } = sql.options.connection
   const options: unknown = {
-    ...sql.options,
-    ...patience,
-    max,
-    connection: { ...sql.options.connection, ...connection },
+    ...{ ...sql.options, ...patience, max },
+    connection: { ...settings, ...connection },
   }
   return postgres(options as postgres.Options<Record<string, never>>) as unknown as Sql
 }

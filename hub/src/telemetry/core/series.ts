@@ -1,5 +1,6 @@
 import type { Aggregate, PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
+import type { Instant } from "@boocontrol/shared/time"
 import { GPU_METRICS, SYS_METRICS, mergeBuckets } from "./aggregate.ts"
 import type { Bucket } from "./aggregate.ts"
 import type { Covered, Span } from "./spans.ts"
@@ -10,6 +11,8 @@ export type Reading = Covered & { bucket: Bucket }
 
 interface Slot {
   startMs: number
+  /** The same as text: once for all points of a moment, of which there is one for each reading. */
+  ts: Instant
   /** Null: nothing is known here. */
   bucket: Bucket | null
 }
@@ -54,10 +57,14 @@ function slotsOf(readings: readonly Reading[], missing: readonly Span[], stepMs:
     const firstMs = bucketOf(fromMs + stepMs - 1, stepMs)
     const lastMs = bucketOf(toMs, stepMs) - stepMs
     if (firstMs > lastMs) continue
-    for (const startMs of [firstMs, lastMs]) slots.set(startMs, { startMs, bucket: null })
+    for (const startMs of [firstMs, lastMs]) slots.set(startMs, slotAt(startMs, null))
   }
-  for (const [startMs, buckets] of grouped) slots.set(startMs, { startMs, bucket: mergeBuckets(buckets) })
+  for (const [startMs, buckets] of grouped) slots.set(startMs, slotAt(startMs, mergeBuckets(buckets)))
   return [...slots.values()].sort((a, b) => a.startMs - b.startMs)
+}
+
+function slotAt(startMs: number, bucket: Bucket | null): Slot {
+  return { startMs, ts: instantOf(startMs), bucket }
 }
 
 function seriesBy(
@@ -67,15 +74,14 @@ function seriesBy(
 ): Record<string, SeriesPoint[]> {
   const series: Record<string, SeriesPoint[]> = {}
   for (const metric of metrics) {
-    const points = slots.map(({ startMs, bucket }) => pointOf(startMs, bucket && read(bucket, metric)))
+    const points = slots.map(({ ts, bucket }) => pointOf(ts, bucket && read(bucket, metric)))
     // A reading this machine never gives is an empty series, not a line of nulls.
     series[metric] = points.some((point) => point.mean !== null) ? points : []
   }
   return series
 }
 
-function pointOf(startMs: number, aggregate: Aggregate | null | undefined): SeriesPoint {
-  const ts = instantOf(startMs)
+function pointOf(ts: Instant, aggregate: Aggregate | null | undefined): SeriesPoint {
   if (!aggregate) return { ts, mean: null, min: null, max: null }
   const { count, sum, min, max } = aggregate
   return { ts, mean: Math.round((sum / count) * 1e3) / 1e3, min, max }

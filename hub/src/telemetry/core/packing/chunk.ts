@@ -164,6 +164,28 @@ function makerOfValue(value: Json, mark: string): Maker {
     return (values, doc) => makers.map((make) => make(values, doc))
   }
   const makers = Object.entries(value).map(([key, item]) => [key, makerOfValue(item, mark)] as const)
+  return aggregateMaker(makers) ?? objectMaker(makers)
+}
+
+type MemberMakers = readonly (readonly [key: string, make: Maker])[]
+
+const AGGREGATE = "max,min,sum,last,count"
+
+/** Most objects of an average are aggregates, with their keys as Postgres has them: one literal, not five members. */
+function aggregateMaker(makers: MemberMakers): Maker | null {
+  if (makers.map(([key]) => key).join() !== AGGREGATE) return null
+  const [max, min, sum, last, count] = makers.map(([, make]) => make)
+  if (!max || !min || !sum || !last || !count) return null
+  return (values, doc) => ({
+    max: max(values, doc),
+    min: min(values, doc),
+    sum: sum(values, doc),
+    last: last(values, doc),
+    count: count(values, doc),
+  })
+}
+
+function objectMaker(makers: MemberMakers): Maker {
   return (values, doc) => {
     const made: Record<string, Json> = {}
     for (const [key, make] of makers) {

@@ -181,14 +181,21 @@ export function unpackColumn(
     const start = offset + plane * count
     for (let n = 0; n < count; n++) codes[n] = (codes[n] ?? 0) * 256 + (bytes[start + n] ?? 0)
   }
-  if ("d" in column) return Array.from(codes, (code) => column.d[code] ?? null)
+  if ("d" in column) return each(codes, (code) => column.d[code] ?? null)
   const { b: base = 0, u: unit = 1, s: scale = 0, f: first } = column
   const factor = 10 ** scale
-  if (column.z) return Array.from(codes, (code) => (code === 0 ? null : ((base + code - 1) * unit) / factor))
-  if (first === undefined) return Array.from(codes, (code) => ((base + code) * unit) / factor)
+  if (column.z) return each(codes, (code) => (code === 0 ? null : ((base + code - 1) * unit) / factor))
+  if (first === undefined) return each(codes, (code) => ((base + code) * unit) / factor)
   let value = first
-  return Array.from(codes, (code, n) => {
+  return each(codes, (code, n) => {
     if (n > 0) value += (base + code) * unit
     return value / factor
   })
+}
+
+// `Array.from` asks an iterator for each of them, which takes three times as long.
+function each(codes: Float64Array, read: (code: number, n: number) => Scalar): Scalar[] {
+  const values: Scalar[] = []
+  for (let n = 0; n < codes.length; n++) values.push(read(codes[n] ?? 0, n))
+  return values
 }
