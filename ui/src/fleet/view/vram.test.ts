@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { NOW, aGpu, aHost, aModel, aSample } from "../../test/examples.ts"
-import { fractionOf, sumKnown, vramView } from "./vram.ts"
+import { fractionOf, machineView, sumKnown, vramView } from "./vram.ts"
 
 const GIB = 1024
 const gpu = (usedGib: number | null, totalGib = 24, given = {}) =>
@@ -47,6 +47,27 @@ describe("what fits", () => {
   it("a hidden model is not offered", () => {
     const host = aHost({ models: [aModel({ id: "small", vram_mib: GIB, hidden: true })] })
     expect(vramView(host, aSample(NOW, [gpu(10)])).words).toBe("14.0 free")
+  })
+})
+
+describe("a machine without a GPU", () => {
+  const host = aHost({ gpus: [] })
+  it("shows its own memory", () => {
+    const sys = {
+      ...{ cpu_pct: null, load_1: null, swap_used_mib: null, swap_total_mib: null, disk_used_mib: null },
+      ...{ disk_total_mib: null, net_rx_bytes_per_s: null, net_tx_bytes_per_s: null },
+      ...{ mem_used_mib: 8 * GIB, mem_total_mib: 64 * GIB },
+    }
+    const sample = { ...aSample(NOW, []), sys }
+    expect(machineView(host, sample)).toMatchObject({
+      ...{ usedMib: 8 * GIB, totalMib: 64 * GIB, segments: [{ mib: 8 * GIB }] },
+    })
+  })
+
+  it("shows how much it has before its first sample", () => {
+    expect(machineView(host, null)).toMatchObject({
+      ...{ usedMib: null, totalMib: 32 * GIB, segments: [] },
+    })
   })
 })
 

@@ -65,6 +65,21 @@ function restOf(host: FleetHost, mib: number): VramSegment {
   return { key: "rest", label: "not known whose", mib, color: "var(--muted)", faint: true }
 }
 
+/** Of a host without a GPU: its own memory. */
+export function machineView(host: FleetHost, sample: PerfSample | null): VramView {
+  const usedMib = sample?.sys?.mem_used_mib ?? null
+  return {
+    usedMib,
+    totalMib: sample?.sys?.mem_total_mib ?? host.hardware?.memory_total_mib ?? null,
+    segments:
+      usedMib === null
+        ? []
+        : [{ key: "memory", label: "in use", mib: usedMib, color: "var(--accent-deep)", faint: false }],
+    words: "runs without a GPU",
+    gpus: [],
+  }
+}
+
 function words(
   host: FleetHost,
   gpus: readonly GpuSample[] | null,
