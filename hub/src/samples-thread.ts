@@ -8,8 +8,8 @@ import { connectPostgres, outliveBrokenConnections, withPatience } from "./platf
 import { createSampleStore } from "./samples.ts"
 import type { FromThread, ThreadData } from "./samples-apart.ts"
 
-// Two batches at once, dead letters and new hosts beside them, and the one connection that listens.
-const CONNECTIONS = 5
+// Two batches at once, and dead letters and new hosts beside them. What listens has a connection of its own.
+const CONNECTIONS = 4
 const PATIENCE = { answerWithinMs: 10 * 60_000, max: 2 }
 const TELL_EVERY_MS = 500
 
