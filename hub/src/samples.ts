@@ -54,9 +54,8 @@ export function createSampleStore({ config, onRejected, ...base }: SampleStoreOp
   })
   return {
     async start() {
-      // Heard from the first change on, then read: none falls in between.
-      await hosts.start()
       await hosts.load()
+      await hosts.start()
       ingest.start()
       telemetry.start()
     },

@@ -133,13 +133,16 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
   }
 
   const ends: (() => unknown)[] = []
+  const notHeard = (error: unknown): void => log.warn({ err: error }, "a change of preferences was not read")
   const hearPreferences = (payload: string): void => {
     const host = HostId.safeParse(payload)
     if (!host.success) return
-    preferences.of(host.data).then(
-      (prefs) => preferred(host.data, prefs),
-      (error: unknown) => log.warn({ err: error }, "a change of preferences was not read"),
-    )
+    preferences.of(host.data).then((prefs) => preferred(host.data, prefs), notHeard)
+  }
+  const hearAllPreferences = (): void => {
+    preferences.all().then((all) => {
+      for (const id of board.ids()) preferred(id, all.get(id) ?? new Map())
+    }, notHeard)
   }
 
   return {
@@ -197,7 +200,8 @@ export function createFleet({ sql, nc, clock, registry, output, ...rest }: Fleet
       if (isRebuilt) return
       await rebuild()
       registry.onChange(({ id, row }) => live.registryChanged(id, row))
-      const { unlisten } = await sql.listen(PREFERENCES_CHANNEL, hearPreferences)
+      // At each new connection all of them: what was announced in between is not missed.
+      const { unlisten } = await sql.listen(PREFERENCES_CHANNEL, hearPreferences, hearAllPreferences)
       const listening = listen({ nc, heard: live, log, hubId })
       ends.push(
         unlisten,

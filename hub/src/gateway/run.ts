@@ -30,7 +30,7 @@ export function createKeys({ sql, clock, log: parent }: { sql: Sql; clock: Clock
     async start() {
       if (ends.length > 0) return
       await ring.load()
-      const { unlisten } = await sql.listen(KEYS_CHANNEL, load)
+      const { unlisten } = await sql.listen(KEYS_CHANNEL, load, load)
       ends.push(unlisten, clock.every(SAVE_MS, save), clock.every(RELOAD_MS, load))
     },
     async stop() {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
 import { Enrolment, HostRow, Provider, RegisteredHost } from "@boocontrol/shared/hosts"
 import { pageOf } from "@boocontrol/shared/http"
@@ -21,6 +21,8 @@ afterAll(async () => {
   await hub.stop()
   await world.end()
 })
+
+const WITHIN = { timeout: 10_000, interval: 50 }
 
 const listed = async (): Promise<HostRow[]> =>
   pageOf(HostRow).parse(await (await hub.get("/hosts")).json()).rows
@@ -174,6 +176,23 @@ describe("the registry", () => {
     await reader.until(() => reader.host("shared") === undefined, "the host gone")
     await other.stop()
     expect(await row("shared")).toBeUndefined()
+  })
+
+  it("reads what was changed while its connection was gone", async () => {
+    await hub.send("POST", "/hosts", { provider_id: "unheard" })
+    const { sql } = world.database
+    // Nobody is told of these, as if they had been told while nothing could be heard.
+    await sql`update control_hosts set display_name = 'Unheard of' where provider_id = 'unheard'`
+    await sql`insert into control_hosts (provider_id, display_name) values ('also', 'also')`
+    const ended = await sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and query ilike 'listen %'`
+    expect(ended.length).toBeGreaterThan(0)
+    await vi.waitFor(async () => expect((await row("unheard"))?.display_name).toBe("Unheard of"), WITHIN)
+    expect(await row("also")).toBeDefined()
+    await sql`delete from control_hosts where provider_id in ('also', 'unheard')`
+    await sql`select pg_notify('boo_hosts', provider) from unnest(array['also', 'unheard']) provider`
+    await vi.waitFor(async () => expect(await row("also")).toBeUndefined(), WITHIN)
   })
 
   it.each([

@@ -50,7 +50,7 @@ export interface Hosts {
 
 export function createHosts({ sql, log, credentials, secrets, natsUrl, basePath }: HostsOptions): Hosts {
   const keys = createUpstreamKeys({ sql, box: secrets, log })
-  const registry = createRegistry({ sql, log, heard: (id) => keys.reload(id) })
+  const registry = createRegistry({ sql, log, heard: (id) => (id === null ? keys.load() : keys.reload(id)) })
   const { store, keep, rows } = registry
   return {
     async routes(app) {

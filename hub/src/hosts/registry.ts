@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import type { HostRow } from "@boocontrol/shared/hosts"
 import { HostId } from "@boocontrol/shared/ids"
 import type { Log } from "../platform/log.ts"
@@ -29,8 +30,8 @@ export interface HostRegistry {
 export interface RegistryOptions {
   sql: Sql
   log: Log
-  /** After a change by another was read. */
-  heard?: (id: HostId) => Promise<void>
+  /** After a change by another was read; null: after all of them were, since some may not have been heard. */
+  heard?: (id: HostId | null) => Promise<void>
 }
 
 export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegistry {
@@ -51,6 +52,13 @@ export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegist
     if (!id.success) return
     keep(id.data, await store.find(id.data))
     await heard?.(id.data)
+  }
+
+  const reloadAll = async (): Promise<void> => {
+    const stored = new Map((await store.all()).map((row) => [row.provider_id, row]))
+    for (const id of rows.keys()) if (!stored.has(id)) keep(id, null)
+    for (const [id, row] of stored) if (!isDeepStrictEqual(row, rows.get(id))) keep(id, row)
+    await heard?.(null)
   }
 
   const ensure = async (id: HostId, facts: HostFacts | null): Promise<HostRow> => {
@@ -82,12 +90,14 @@ export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegist
     onChange: (listener) => void listeners.push(listener),
     async start() {
       if (endListening) return
-      const changed = (payload: string): void => {
-        reload(payload).catch((error: unknown) =>
-          log.warn({ part: "hosts", err: error }, "a change was not read"),
-        )
-      }
-      const { unlisten } = await sql.listen(HOSTS_CHANNEL, changed)
+      const notRead = (error: unknown): void =>
+        log.warn({ part: "hosts", err: error }, "a change was not read")
+      const { unlisten } = await sql.listen(
+        HOSTS_CHANNEL,
+        (payload) => void reload(payload).catch(notRead),
+        // At each new connection too: what was announced in between is not missed.
+        () => void reloadAll().catch(notRead),
+      )
       endListening = unlisten
     },
     async stop() {

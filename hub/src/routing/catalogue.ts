@@ -89,9 +89,11 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
     load: reload,
     async start() {
       if (endListening) return
-      const { unlisten } = await sql.listen(ROUTING_CHANNEL, () => {
+      const changed = (): void => {
         reload().catch((error: unknown) => log.warn({ err: error }, "a change of policies was not read"))
-      })
+      }
+      // At each new connection too: what was announced in between is not missed.
+      const { unlisten } = await sql.listen(ROUTING_CHANNEL, changed, changed)
       endListening = unlisten
       await reload()
     },
