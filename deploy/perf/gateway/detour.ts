@@ -8,6 +8,7 @@ import type { Mock } from "./mock.ts"
 /** Longer than a breaker keeps away from a host that refused once. */
 const BREAKER_MS = 2_500
 const CALM = 20
+const AT_ONCE = 12
 const WARM = 300
 
 export interface Detours {
@@ -17,8 +18,9 @@ export interface Detours {
 }
 
 /**
- * What the way around costs, and nothing else: one client, which asks again and again, and the host that answered it
- * last is killed. While many ask at once, a second attempt also waits for the processor like everything else.
+ * What the way around costs, and nothing else: once all hosts have answered, one client asks again and again, and the
+ * host that answered it last is killed. While many ask at once, a second attempt also waits for the processor like
+ * everything else.
  */
 export async function measureDetours(pool: Pool, mocks: Mock[], count: number): Promise<Detours> {
   const sent = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }] })
@@ -43,6 +45,8 @@ export async function measureDetours(pool: Pool, mocks: Mock[], count: number): 
   const calm: number[] = []
   const detours: number[] = []
   while (detours.length < count) {
+    // Every host is in use, as hosts are: a connection to each is open.
+    await Promise.all(Array.from({ length: AT_ONCE }, ask))
     let last = await ask()
     for (let n = 0; n < CALM; n++) {
       last = await ask()
