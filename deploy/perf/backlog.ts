@@ -41,7 +41,7 @@ export async function handIn(nc: NatsConnection, messages: readonly TrafficMessa
 }
 
 /** As many a second as a sidecar sends of what it has kept (`sidecar/src/publish/lane.ts`), all hosts at once. */
-const KEPT_PER_S = 25
+const KEPT_PER_S = 15
 const PACE_MS = 20
 
 async function handInSlowly(
