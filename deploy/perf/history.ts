@@ -179,10 +179,10 @@ export async function makeRequests(sql: Sql, { nowMs, hosts, days, requests }: H
       from generate_series(${first}::int, ${last}::int) n`
     await sql`
       insert into control_request_stats (hour, provider_id, model, source, status_code, failed, requests, prompt_tokens,
-        output_tokens, gen_tps_sum, gen_tps_count, prompt_tps_sum, prompt_tps_count, duration_ms_sum, duration_ms_count)
+        output_tokens, gen_tps_millionths, gen_tps_count, prompt_tps_millionths, prompt_tps_count, duration_us, duration_count)
       select date_trunc('hour', ts, 'UTC'), provider_id, model, source, status_code, status_code >= 400 or error is not null,
-        count(*), sum(prompt_tokens), sum(output_tokens), sum(gen_tps::numeric), count(gen_tps), sum(prompt_tps::numeric),
-        count(prompt_tps), sum(duration_ms::numeric), count(duration_ms)
+        count(*), sum(prompt_tokens), sum(output_tokens), sum((gen_tps * 1e6)::bigint), count(gen_tps),
+        sum((prompt_tps * 1e6)::bigint), count(prompt_tps), sum((duration_ms * 1e3)::bigint), count(duration_ms)
       from ${sql(name)} where ts < date_trunc('hour', ${instantOf(nowMs)}::timestamptz, 'UTC') group by 1, 2, 3, 4, 5, 6`
     await sql.unsafe(`alter table control_requests attach partition ${name}
       for values from ('${instantOf(slot.fromMs)}') to ('${instantOf(slot.toMs)}')`)

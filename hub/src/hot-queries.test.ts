@@ -59,7 +59,7 @@ beforeAll(async () => {
     from generate_series(0, 19) h, generate_series(1, 4000) n`
   await sql`
     insert into control_request_stats (hour, provider_id, model, source, status_code, failed, requests, gen_tps_count,
-      prompt_tps_count, duration_ms_count)
+      prompt_tps_count, duration_count)
     select date_trunc('hour', ${now}::timestamptz) - n * interval '1 hour', 'host-' || h, 'model-1', 'source-1', 200, false,
       5, 5, 5, 5
     from generate_series(0, 19) h, generate_series(1, ${DAYS * 24}::int) n`

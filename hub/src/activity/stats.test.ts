@@ -58,16 +58,16 @@ const wanted = (fromMs: number, toMs: number, more: Partial<StatsWanted> = {}): 
   ...more,
 })
 
-/** The same figures, straight from the rows. */
+/** The same figures, straight from the rows. Means are of whole millionths, and of microseconds. */
 async function counted({ from, to }: StatsWanted): Promise<ActivityStatsRow[]> {
   const rows = await sql<ActivityStatsRow[]>`
     select provider_id, model, source, count(*) as requests,
       count(*) filter (where status_code >= 400 or error is not null) as errors,
       sum(prompt_tokens)::bigint as prompt_tokens, sum(cache_tokens)::bigint as cache_tokens,
       sum(output_tokens)::bigint as output_tokens,
-      (sum(gen_tps::numeric) / nullif(count(gen_tps), 0))::float8 as gen_tps_mean,
-      (sum(prompt_tps::numeric) / nullif(count(prompt_tps), 0))::float8 as prompt_tps_mean,
-      (sum(duration_ms::numeric) / nullif(count(duration_ms), 0))::float8 as duration_ms_mean
+      (sum(round(gen_tps::numeric * 1000000)) / nullif(count(gen_tps) * 1000000, 0))::float8 as gen_tps_mean,
+      (sum(round(prompt_tps::numeric * 1000000)) / nullif(count(prompt_tps) * 1000000, 0))::float8 as prompt_tps_mean,
+      (sum(round(duration_ms::numeric * 1000)) / nullif(count(duration_ms) * 1000, 0))::float8 as duration_ms_mean
     from control_requests where ts >= ${from} and ts < ${to}
     group by 1, 2, 3 order by requests desc, provider_id, model, source`
   return [...rows]
@@ -223,12 +223,25 @@ it("loses no request when several hubs store and sum up at once", async () => {
   const batches = Array.from({ length: 40 }, (_, n) =>
     ["gpu-1", "gpu-2"].map((host) => store(host, row(NOON - 3 * HOUR + n))),
   )
-  await Promise.all(batches.flat())
-  storing.done = true
+  await Promise.all(batches.flat()).finally(() => (storing.done = true))
   await Promise.all(hubs)
   await sumUpAll()
   const [total] = await sql`select sum(requests)::int as requests from control_request_stats`
   expect(total).toEqual({ requests: 80 })
+})
+
+it("sums up what no clock and no machine can have meant, without losing what it stands beside", async () => {
+  const absurd = { duration_ms: 1e300, gen_tps: 1e305, prompt_tps: 0.000_000_1 }
+  await store("gpu-1", row(NOON - 3 * HOUR, absurd), row(NOON - 3 * HOUR + 1, { model: "b", gen_tps: 61.7 }))
+  await store("gpu-1", row(NOON - 3 * HOUR + 2, absurd))
+  const asked = wanted(NOON - 4 * HOUR, NOON)
+  const before = await requestStats(sql, asked)
+  expect(before).toMatchObject([
+    { requests: 2, duration_ms_mean: 1e9, gen_tps_mean: 1e6, prompt_tps_mean: 0 },
+    { requests: 1, gen_tps_mean: 61.7 },
+  ])
+  await sumUpAll()
+  expect(await requestStats(sql, asked)).toEqual(before)
 })
 
 it("sums up in the background and stops when told", async () => {

@@ -201,7 +201,7 @@ it("drops requests once their hours are summed up", async () => {
   await sql`truncate control_dirty_request_hours`
   await sql`
     insert into control_request_stats (hour, provider_id, model, failed, requests, gen_tps_count, prompt_tps_count,
-      duration_ms_count)
+      duration_count)
     values (date_trunc('hour', ${instantOf(old)}::timestamptz), 'gpu-1', 'm', false, 1, 0, 0, 0)`
   expect((await care()).dropped).toHaveLength(1)
 })

@@ -13,21 +13,27 @@ type Fragment = PendingQuery<Row[]>
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-/** What is summed up of each group of requests. Numeric, so that hours merge exactly. */
-export const SUMS = sumsOf((column) => `sum(${column}::numeric)`)
-/** The same to be shown at once: a sum is made numeric, not each of its rows, which takes as long as all the rest. */
-const SHOWN_SUMS = sumsOf((column) => `sum(${column})::numeric`)
-export const SUMMED = `requests, prompt_tokens, cache_tokens, output_tokens, gen_tps_sum, gen_tps_count, prompt_tps_sum,
-  prompt_tps_count, duration_ms_sum, duration_ms_count`
+/** Sums of the hours and the days, beside their keys. */
+export const SUMMED = `requests, prompt_tokens, cache_tokens, output_tokens, gen_tps_millionths, gen_tps_count,
+  prompt_tps_millionths, prompt_tps_count, duration_us, duration_count`
 
-function sumsOf(sum: (column: string) => string): string {
-  const tokens = ["prompt_tokens", "cache_tokens", "output_tokens"].map(
+/**
+ * What is summed up of each group of requests. Whole numbers, so that hours merge exactly in whatever order, and fast;
+ * each row's are bounded, so that no sum overflows.
+ */
+export const SUMS = [
+  "count(*)::int as requests",
+  ...["prompt_tokens", "cache_tokens", "output_tokens"].map(
     (column) => `sum(${column})::bigint as ${column}`,
-  )
-  const means = ["gen_tps", "prompt_tps", "duration_ms"].map(
-    (column) => `${sum(column)} as ${column}_sum, count(${column})::int as ${column}_count`,
-  )
-  return ["count(*)::int as requests", ...tokens, ...means].join(", ")
+  ),
+  `sum(${whole("gen_tps", 1e6)})::bigint as gen_tps_millionths, count(gen_tps)::int as gen_tps_count`,
+  `sum(${whole("prompt_tps", 1e6)})::bigint as prompt_tps_millionths, count(prompt_tps)::int as prompt_tps_count`,
+  `sum(${whole("duration_ms", 1e3)})::bigint as duration_us, count(duration_ms)::int as duration_count`,
+].join(", ")
+
+function whole(column: string, parts: number): string {
+  // Not least(), to which null is no number at all.
+  return `(case when ${column} > ${1e12 / parts} then 1e12 else ${column} * ${parts} end)::bigint`
 }
 
 export const FAILED = "(coalesce(status_code >= 400, false) or error is not null)"
@@ -51,9 +57,9 @@ export function statsQuery(sql: Sql, wanted: StatsWanted): Fragment {
       sum(prompt_tokens)::bigint as prompt_tokens,
       sum(cache_tokens)::bigint as cache_tokens,
       sum(output_tokens)::bigint as output_tokens,
-      (sum(gen_tps_sum) / nullif(sum(gen_tps_count), 0))::float8 as gen_tps_mean,
-      (sum(prompt_tps_sum) / nullif(sum(prompt_tps_count), 0))::float8 as prompt_tps_mean,
-      (sum(duration_ms_sum) / nullif(sum(duration_ms_count), 0))::float8 as duration_ms_mean
+      (sum(gen_tps_millionths) / nullif(sum(gen_tps_count) * 1000000, 0))::float8 as gen_tps_mean,
+      (sum(prompt_tps_millionths) / nullif(sum(prompt_tps_count) * 1000000, 0))::float8 as prompt_tps_mean,
+      (sum(duration_us) / nullif(sum(duration_count) * 1000, 0))::float8 as duration_ms_mean
     from (${parts}) p
     group by provider_id, model, source
     order by requests desc, provider_id, model, source`
@@ -94,7 +100,7 @@ interface Range {
 
 function ofRows(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
   return sql`
-    select provider_id, model, source, ${sql.unsafe(FAILED)} as failed, ${sql.unsafe(SHOWN_SUMS)}
+    select provider_id, model, source, ${sql.unsafe(FAILED)} as failed, ${sql.unsafe(SUMS)}
     from control_requests
     where ${matching(sql, { ...filters, from, to })}
     group by 1, 2, 3, 4`
@@ -103,7 +109,7 @@ function ofRows(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragme
 // The bounds on the rows say nothing new, but by them whole partitions are left out.
 function ofDirtyHours(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
   return sql`
-    select provider_id, model, source, ${sql.unsafe(FAILED)} as failed, ${sql.unsafe(SHOWN_SUMS)}
+    select provider_id, model, source, ${sql.unsafe(FAILED)} as failed, ${sql.unsafe(SUMS)}
     from control_dirty_request_hours d cross join lateral (
       select provider_id as host, model, source, status_code, error, prompt_tokens, cache_tokens, output_tokens,
         gen_tps, prompt_tps, duration_ms

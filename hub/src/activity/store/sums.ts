@@ -78,9 +78,9 @@ const ADDED = `
   sum(prompt_tokens)::bigint as prompt_tokens,
   sum(cache_tokens)::bigint as cache_tokens,
   sum(output_tokens)::bigint as output_tokens,
-  sum(gen_tps_sum) as gen_tps_sum, sum(gen_tps_count)::int as gen_tps_count,
-  sum(prompt_tps_sum) as prompt_tps_sum, sum(prompt_tps_count)::int as prompt_tps_count,
-  sum(duration_ms_sum) as duration_ms_sum, sum(duration_ms_count)::int as duration_ms_count`
+  sum(gen_tps_millionths)::bigint as gen_tps_millionths, sum(gen_tps_count)::int as gen_tps_count,
+  sum(prompt_tps_millionths)::bigint as prompt_tps_millionths, sum(prompt_tps_count)::int as prompt_tps_count,
+  sum(duration_us)::bigint as duration_us, sum(duration_count)::int as duration_count`
 
 /**
  * Adds up days that are over and whose hours changed. Resolves to how many it took. As with hours: several hubs take
