@@ -9,6 +9,7 @@ import { silentLog } from "../platform/log.ts"
 import { connectPostgres } from "../platform/postgres.ts"
 import { createSecretBox } from "../platform/secret-box.ts"
 import { natsUrlFrom } from "./enrolments.ts"
+import { readSettled } from "./registry.ts"
 import { createUpstreamKeys } from "./upstream-keys.ts"
 
 let world: World
@@ -40,6 +41,20 @@ const machine = (gpu: string, url: string) =>
       })),
     },
   })
+
+it("does not take for new what was read before it wrote itself", async () => {
+  const rows = new Map([["box", "old"]])
+  const replies = ["old", "written"]
+  const found: string[] = []
+  const read = await readSettled(rows, "box", () => {
+    const reply = replies.shift() ?? ""
+    found.push(reply)
+    // The reply is on its way while this process writes.
+    if (reply === "old") rows.set("box", "written")
+    return Promise.resolve(reply)
+  })
+  expect([read, found]).toEqual(["written", ["old", "written"]])
+})
 
 describe("the registry", () => {
   it("takes a host, says how its machine joins, and knows it from then on", async () => {
@@ -163,6 +178,22 @@ describe("the registry", () => {
     await set(null)
     expect(await open()).toBeNull()
     await sql.end()
+  })
+
+  it("lets a host that is shown be changed before it is stored", async () => {
+    const reader = await hub.reader()
+    const { sql } = world.database
+    const { patched } = await sql.begin(async (tx) => {
+      await tx`lock table control_hosts in share mode`
+      world.say(envelope("presence", presence(), { host: "early" }))
+      await reader.until(() => reader.host("early") !== undefined, "the host shown")
+      const patched = hub.send("PATCH", "/hosts/early", { enabled: false })
+      // A request that came later is answered first: the change waits for the registration.
+      expect((await hub.get("/hosts")).status).toBe(200)
+      return { patched }
+    })
+    expect((await patched).status).toBe(200)
+    expect((await row("early"))?.enabled).toBe(false)
   })
 
   it("tells another hub on the same database", async () => {

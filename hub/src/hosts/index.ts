@@ -51,11 +51,11 @@ export interface Hosts {
 export function createHosts({ sql, log, credentials, secrets, natsUrl, basePath }: HostsOptions): Hosts {
   const keys = createUpstreamKeys({ sql, box: secrets, log })
   const registry = createRegistry({ sql, log, heard: (id) => (id === null ? keys.load() : keys.reload(id)) })
-  const { store, keep, rows } = registry
+  const { store, rows } = registry
   return {
     async routes(app) {
       const enrolling = { rows, enrolments: createEnrolments(sql), credentials, natsUrl, basePath }
-      await hostsRoutes({ ...enrolling, store, keep, keys })(app)
+      await hostsRoutes({ ...enrolling, registry, keys })(app)
       await enrolmentRoutes(enrolling)(app)
     },
     async load() {

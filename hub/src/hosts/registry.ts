@@ -18,6 +18,8 @@ export interface HostRegistry {
   keep(id: HostId, row: HostRow | null): void
   /** Registers a host that spoke. Answers from memory where there is nothing to write. */
   ensureHost(id: HostId, facts?: HostFacts | null): Promise<HostRow>
+  /** Resolves once a registration of this host that is under way is over: it is shown before it is stored. */
+  registered(id: HostId): Promise<void>
   /** A host that nobody knows is not disabled. */
   isEnabled(id: HostId): boolean
   /** Calls back for each change, whoever made it, on this hub or another. */
@@ -47,17 +49,23 @@ export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegist
     for (const listener of listeners) listener({ id, row })
   }
 
+  const readAnew = async (id: HostId): Promise<void> => keep(id, await readSettled(rows, id, store.find))
+
   const reload = async (payload: string): Promise<void> => {
     const id = HostId.safeParse(payload)
     if (!id.success) return
-    keep(id.data, await store.find(id.data))
+    await readAnew(id.data)
     await heard?.(id.data)
   }
 
   const reloadAll = async (): Promise<void> => {
+    const before = new Map(rows)
     const stored = new Map((await store.all()).map((row) => [row.provider_id, row]))
-    for (const id of rows.keys()) if (!stored.has(id)) keep(id, null)
-    for (const [id, row] of stored) if (!isDeepStrictEqual(row, rows.get(id))) keep(id, row)
+    for (const id of new Set([...rows.keys(), ...stored.keys()])) {
+      const row = stored.get(id) ?? null
+      if (rows.get(id) !== before.get(id)) await readAnew(id)
+      else if (!isDeepStrictEqual(row, rows.get(id) ?? null)) keep(id, row)
+    }
     await heard?.(null)
   }
 
@@ -86,6 +94,10 @@ export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegist
     async load() {
       for (const row of await store.all()) rows.set(row.provider_id, row)
     },
+    async registered(id) {
+      // One that failed is no registration: whoever asks finds that nobody knows the host.
+      await inHand.get(id)?.catch(() => undefined)
+    },
     isEnabled: (id) => rows.get(id)?.enabled ?? true,
     onChange: (listener) => void listeners.push(listener),
     async start() {
@@ -104,6 +116,22 @@ export function createRegistry({ sql, log, heard }: RegistryOptions): HostRegist
       await endListening?.()
       endListening = null
     },
+  }
+}
+
+/**
+ * Reads a row until none was kept meanwhile: what was read before this process wrote, and came after, is older than
+ * what it wrote.
+ */
+export async function readSettled<Id, Row>(
+  rows: ReadonlyMap<Id, Row>,
+  id: Id,
+  find: (id: Id) => Promise<Row | null>,
+): Promise<Row | null> {
+  for (;;) {
+    const before = rows.get(id)
+    const row = await find(id)
+    if (rows.get(id) === before) return row
   }
 }
 

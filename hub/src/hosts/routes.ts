@@ -9,7 +9,7 @@ import type { HostCredentials } from "./credentials.ts"
 import { addressOf } from "./enrolment-routes.ts"
 import { offerEnrolment } from "./enrolments.ts"
 import type { Enrolments } from "./enrolments.ts"
-import type { HostsStore } from "./store.ts"
+import type { HostRegistry } from "./registry.ts"
 import type { UpstreamKeys } from "./upstream-keys.ts"
 
 const tags = ["hosts"]
@@ -28,9 +28,7 @@ const UpstreamKey = z.strictObject({
 })
 
 export interface HostsRoutesOptions {
-  store: HostsStore
-  rows: ReadonlyMap<HostId, HostRow>
-  keep: (id: HostId, row: HostRow | null) => void
+  registry: Pick<HostRegistry, "store" | "rows" | "keep" | "registered">
   keys: UpstreamKeys
   credentials: HostCredentials
   enrolments: Enrolments
@@ -38,10 +36,16 @@ export interface HostsRoutesOptions {
   basePath: string
 }
 
-export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: HostsRoutesOptions) {
+export function hostsRoutes({ registry, keys, credentials, ...rest }: HostsRoutesOptions) {
   const { enrolments, natsUrl, basePath } = rest
+  const { store, rows, keep } = registry
   const unknown = (id: HostId): BooError =>
     new BooError("HOST_NOT_FOUND", { host: id, known: [...rows.keys()] })
+  const hostOf = async (params: unknown): Promise<HostId> => {
+    const { id } = parseParams(HostParams, params)
+    await registry.registered(id)
+    return id
+  }
   const sorted = (): HostRow[] => [...rows.values()].sort((a, b) => (a.provider_id < b.provider_id ? -1 : 1))
 
   return async (app: FastifyInstance): Promise<void> => {
@@ -75,7 +79,7 @@ export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: H
         ...{ tags, params: HostParams, body: HostPatch, response: HostRow },
       }),
       async (request) => {
-        const { id } = parseParams(HostParams, request.params)
+        const id = await hostOf(request.params)
         const row = await store.patch(id, parseBody(HostPatch, request.body))
         if (!row) throw unknown(id)
         keep(id, row)
@@ -90,7 +94,7 @@ export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: H
         ...{ tags, params: HostParams, body: UpstreamKey, response: { 204: z.null() } },
       }),
       async (request, reply) => {
-        const { id } = parseParams(HostParams, request.params)
+        const id = await hostOf(request.params)
         if (!(await keys.set(id, parseBody(UpstreamKey, request.body).key))) throw unknown(id)
         return reply.code(204).send()
       },
@@ -103,7 +107,7 @@ export function hostsRoutes({ store, rows, keep, keys, credentials, ...rest }: H
         ...{ tags, params: HostParams, response: { 204: z.null() } },
       }),
       async (request, reply) => {
-        const { id } = parseParams(HostParams, request.params)
+        const id = await hostOf(request.params)
         if (!(await store.remove(id))) throw unknown(id)
         keep(id, null)
         return reply.code(204).send()

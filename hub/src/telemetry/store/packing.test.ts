@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 import fc from "fast-check"
 import type { PerfSample } from "@boocontrol/shared/telemetry"
-import { instantOf } from "@boocontrol/shared/time"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { testDatabase } from "../../../../deploy/test/services/postgres.ts"
 import { silentLog } from "../../platform/log.ts"
 import { migrate } from "../../platform/migrate.ts"
@@ -276,6 +276,25 @@ it("reads a range of packed hours as it reads rows", async () => {
   await pack()
   expect(await counts()).toEqual([0, 0, 0, 0])
   expect(await readAll()).toEqual(before)
+})
+
+it("sees each moment once, however many statements read a range", async () => {
+  await store(hourOf(600))
+  await rollUpNow()
+  const startsOf = async (tier: "raw" | "10s", fromMs: number, toMs: number) =>
+    (await readReadings(sql, { host: HostId.parse("gpu-1"), tier, fromMs, toMs })).map(
+      ({ startMs }) => startMs,
+    )
+  const samples = hourOf(600).map(({ ts }) => epochMsOf(ts))
+  const buckets = Array.from({ length: 120 }, (_, n) => START + n * 10_000)
+  for (const packs of [() => Promise.resolve(), pack]) {
+    await packs()
+    expect(await startsOf("raw", START, START + 600_000)).toEqual(samples.slice(0, 300))
+    expect(await startsOf("raw", START - 3 * HOUR_MS, START + HOUR_MS)).toEqual(samples)
+    expect(await startsOf("10s", START - HOUR_MS + 5_500, START + HOUR_MS)).toEqual(buckets)
+    // The bucket that began before the range reaches into it.
+    expect(await startsOf("10s", START + 15_500, START + 1_800_500)).toEqual(buckets.slice(1))
+  }
 })
 
 it("packs every column there is", async () => {

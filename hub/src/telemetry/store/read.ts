@@ -12,7 +12,7 @@ import { unpackChunk } from "../core/packing/chunk.ts"
 import type { ChunkHead } from "../core/packing/chunk.ts"
 import { HOUR_MS, packedTier } from "../core/packing/tables.ts"
 import type { Reading } from "../core/series.ts"
-import { ROLLUPS, widthOf } from "../core/tiers.ts"
+import { ROLLUPS, bucketOf, widthOf } from "../core/tiers.ts"
 
 export interface ReadingsWanted {
   host: HostId
@@ -40,12 +40,34 @@ const BucketRow = z.object({
 })
 const PackedRow = z.object({ head: asStored<ChunkHead>(), body: z.instanceof(Uint8Array) })
 
+/** From so many rows on, writing them as text is what Postgres takes longest for: two of its processes share it. */
+const SHARED_FROM_ROWS = 120
+
 /** What is stored of a host in a range, oldest first. */
 export async function readReadings(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {
+  const parts = await Promise.all(partsOf(wanted).map((part) => readPart(sql, part)))
+  return parts.flat().sort((a, b) => a.startMs - b.startMs)
+}
+
+/** Each moment lies in one part, so that it is seen once, whatever is packed between the statements. */
+function partsOf(wanted: ReadingsWanted): ReadingsWanted[] {
+  const { tier, fromMs, toMs } = wanted
+  const rows = (toMs - fromMs) / widthOf(tier)
+  const middleMs = (fromMs + toMs) / 2
+  // At an hour where there are several, so that no packed one is read twice.
+  const cutMs = bucketOf(middleMs, toMs - fromMs > 2 * HOUR_MS ? HOUR_MS : widthOf(tier))
+  if (rows < SHARED_FROM_ROWS || cutMs <= fromMs) return [wanted]
+  return [
+    { ...wanted, toMs: cutMs },
+    { ...wanted, fromMs: cutMs },
+  ]
+}
+
+async function readPart(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {
   const rows = await readingsQuery(sql, wanted)
-  return rows
-    .flatMap((row) => (row["head"] === null ? readingOf(row, wanted.tier) : packedReadings(row, wanted)))
-    .sort((a, b) => a.startMs - b.startMs)
+  return rows.flatMap((row) =>
+    row["head"] === null ? readingOf(row, wanted.tier) : packedReadings(row, wanted),
+  )
 }
 
 /** The statement, so that a test can look at its plan. One for rows and packed hours: it sees each moment once. */
