@@ -184,6 +184,6 @@ export function mergeAggregates(older: Aggregate, newer: Aggregate): Aggregate {
 
 // Readings have at most a few decimals. Rounding away what binary fractions add makes the sum the same in whatever
 // groups it was built, so that a tier made of tiers equals one made of samples.
-function sumOf(a: number, b: number): number {
+export function sumOf(a: number, b: number): number {
   return Math.round((a + b) * 1e6) / 1e6
 }

@@ -1,12 +1,15 @@
 import fc from "fast-check"
 import { expect, it } from "vitest"
+import { HostId } from "@boocontrol/shared/ids"
+import { PerfReply } from "@boocontrol/shared/telemetry"
 import type { PerfTier } from "@boocontrol/shared/telemetry"
+import { instantOf } from "@boocontrol/shared/time"
 import { gpu, sample, sys } from "../samples-for-tests.ts"
 import { StoredSample, bucketOfSample, mergeBuckets } from "./aggregate.ts"
-import { seriesOf } from "./series.ts"
+import { SeriesInTheMaking } from "./series.ts"
 import type { Reading } from "./series.ts"
 import { backfilledSpans, missingSpans } from "./spans.ts"
-import type { Covered } from "./spans.ts"
+import type { Covered, Span } from "./spans.ts"
 import { chooseResolution } from "./tiers.ts"
 
 const stored = (given: Parameters<typeof sample>[1], atMs = 0): StoredSample => {
@@ -152,9 +155,21 @@ const reading = (startMs: number, temp_c: number | null): Reading => ({
   bucket: bucketOf({ gpu: [gpu({ temp_c, fan_pct: null })] }),
 })
 
+const HEAD: Omit<PerfReply, "gpus" | "sys"> = {
+  ...{ provider_id: HostId.parse("gpu-1"), tier: "raw", step_s: 2, missing: [], backfilled: [] },
+  ...{ from: instantOf(0), to: instantOf(10_000) },
+}
+const answerOf = (readings: readonly Reading[], missing: readonly Span[] = []): PerfReply => {
+  const series = new SeriesInTheMaking({ fromMs: 0, toMs: 10_000, stepMs: 2_000 })
+  for (const each of readings) series.add(each)
+  return PerfReply.parse(JSON.parse(series.answer(HEAD, missing)))
+}
+
 it("draws means and extremes per step, and a null where the line has to break", () => {
   const readings = [reading(0, 50), reading(1_000, 60), reading(2_000, 70), reading(9_000, null)]
-  const { gpus, sys } = seriesOf(readings, [{ fromMs: 4_000, toMs: 8_000 }], 2_000)
+  const reply = answerOf(readings, [{ fromMs: 4_000, toMs: 8_000 }])
+  const { gpus, sys, ...head } = reply
+  expect(head).toEqual(HEAD)
   expect(gpus).toHaveLength(1)
   expect(gpus[0]).toMatchObject({ index: 0, uuid: "GPU-aaaa", name: "NVIDIA GeForce RTX 5090" })
   expect(gpus[0]?.series["temp_c"]).toEqual([
@@ -166,4 +181,25 @@ it("draws means and extremes per step, and a null where the line has to break", 
   ])
   expect(gpus[0]?.series["fan_pct"]).toEqual([])
   expect(sys["cpu_pct"]?.map((point) => point.mean)).toEqual([12.5, 12.5, null, null, 12.5])
+  expect(answerOf(readings.toReversed(), [{ fromMs: 4_000, toMs: 8_000 }])).toEqual(reply)
+})
+
+it("names a GPU as its newest reading does, in the order of their places, and leaves out what lies outside", () => {
+  const readings = [
+    { at: 3_000, uuid: "GPU-b", index: 1, name: 'new "name"' },
+    { at: 1_000, uuid: "GPU-b", index: 2, name: "old" },
+    { at: 1_000, uuid: "GPU-a", index: 0, name: null },
+    { at: 10_000, uuid: "GPU-c", index: 3, name: "after" },
+    { at: -1, uuid: "GPU-d", index: 4, name: "before" },
+  ].map(({ at, ...given }) => ({
+    ...covered(at, at + SECOND),
+    bucket: bucketOf({ gpu: [gpu(given)], sys: null }),
+  }))
+  const reply = answerOf(readings)
+  expect(reply.gpus.map(({ index, uuid, name }) => [index, uuid, name])).toEqual([
+    [0, "GPU-a", null],
+    [1, "GPU-b", 'new "name"'],
+  ])
+  expect(reply.sys["cpu_pct"]).toEqual([])
+  expect(answerOf([])).toMatchObject({ gpus: [], sys: { cpu_pct: [] } })
 })

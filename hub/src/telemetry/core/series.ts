@@ -1,88 +1,170 @@
 import type { Aggregate, PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
-import { GPU_METRICS, SYS_METRICS, mergeBuckets } from "./aggregate.ts"
-import type { Bucket } from "./aggregate.ts"
+import { GPU_METRICS, SYS_METRICS, sumOf } from "./aggregate.ts"
+import type { Bucket, Metrics } from "./aggregate.ts"
 import type { Covered, Span } from "./spans.ts"
 import { bucketOf } from "./tiers.ts"
 
 /** A stored sample or bucket with its time. */
 export type Reading = Covered & { bucket: Bucket }
 
-interface Slot {
+export interface SeriesRange {
+  /** Where the first reading may begin. */
+  fromMs: number
+  toMs: number
+  stepMs: number
+}
+
+/** One reading of one GPU or of the machine: what is known of each step, count 0 where nothing is. */
+interface Columns {
+  readonly count: Float64Array
+  readonly sum: Float64Array
+  readonly min: Float64Array
+  readonly max: Float64Array
+}
+
+interface Gpu {
+  /** Of the newest reading, which tells its place and name. */
   startMs: number
-  /** The same as text: once for all points of a moment, of which there is one for each reading. */
+  index: number
+  uuid: string | null
+  name: string | null
+  readonly metrics: Map<string, Columns>
+}
+
+interface Step {
+  at: number
+  /** The same for every reading of a moment, of which there are some sixty. */
   ts: Instant
-  /** Null: nothing is known here. */
-  bucket: Bucket | null
 }
 
 /**
- * Readings as series of at most one point per step. A step without readings has no point, unless it begins or ends
- * a missing span: there a null point breaks the line.
+ * Readings as series of at most one point per step, in whatever order they come. Each is added up and let go: kept
+ * until the answer is written, they would be a hundred thousand objects for the collector to carry along.
  */
-export function seriesOf(
-  readings: readonly Reading[],
-  missing: readonly Span[],
-  stepMs: number,
-): Pick<PerfReply, "gpus" | "sys"> {
-  const slots = slotsOf(readings, missing, stepMs)
-  const gpus = new Map<string, { index: number; uuid: string | null; name: string | null }>()
-  for (const { bucket } of slots) {
-    for (const [key, { index, uuid, name }] of Object.entries(bucket?.gpu_agg ?? {}))
-      gpus.set(key, { index, uuid, name })
+export class SeriesInTheMaking {
+  readonly #firstMs: number
+  readonly #stepMs: number
+  readonly #steps: number
+  readonly #known: Uint8Array
+  readonly #gpus = new Map<string, Gpu>()
+  readonly #sys = new Map<string, Columns>()
+  readonly #covered: Covered[] = []
+
+  constructor({ fromMs, toMs, stepMs }: SeriesRange) {
+    this.#firstMs = bucketOf(fromMs, stepMs)
+    this.#stepMs = stepMs
+    this.#steps = Math.max(0, Math.ceil((toMs - this.#firstMs) / stepMs))
+    this.#known = new Uint8Array(this.#steps)
   }
-  return {
-    gpus: [...gpus]
-      .map(([key, gpu]) => ({
-        ...gpu,
-        series: seriesBy(GPU_METRICS, slots, (bucket, metric) => bucket.gpu_agg?.[key]?.metrics[metric]),
-      }))
-      .sort((a, b) => a.index - b.index),
-    sys: seriesBy(SYS_METRICS, slots, (bucket, metric) => bucket.sys_agg?.[metric]),
+
+  add({ startMs, endMs, backfilled, bucket }: Reading): void {
+    const at = this.#placeOf(startMs)
+    if (at < 0 || at >= this.#steps) return
+    this.#known[at] = 1
+    this.#covered.push({ startMs, endMs, backfilled })
+    if (bucket.sys_agg !== null) this.#addAll(this.#sys, bucket.sys_agg, at)
+    for (const key in bucket.gpu_agg) {
+      const read = bucket.gpu_agg[key]
+      if (read === undefined) continue
+      const { index, uuid, name, metrics } = read
+      let gpu = this.#gpus.get(key)
+      if (gpu === undefined) this.#gpus.set(key, (gpu = { startMs, index, uuid, name, metrics: new Map() }))
+      else if (startMs > gpu.startMs) Object.assign(gpu, { startMs, index, uuid, name })
+      this.#addAll(gpu.metrics, metrics, at)
+    }
+  }
+
+  /** What the readings speak for, in order. */
+  covered(): readonly Covered[] {
+    return this.#covered.sort((a, b) => a.startMs - b.startMs)
+  }
+
+  /**
+   * The whole answer as JSON, written series by series. A step without readings has no point, unless it begins or ends a
+   * missing span: there a null point breaks the line. A reading that this machine never gives is an empty series, not a
+   * line of nulls.
+   */
+  answer(head: Omit<PerfReply, "gpus" | "sys">, missing: readonly Span[]): string {
+    const steps = this.#stepsWith(missing)
+    // Put together once: at a megabyte or two each copy counts.
+    const pieces = [JSON.stringify(head).slice(0, -1), ',"gpus":[']
+    const gpus = [...this.#gpus.values()].sort((a, b) => a.index - b.index)
+    for (const [place, { index, uuid, name, metrics }] of gpus.entries()) {
+      const gpu = JSON.stringify({ index, uuid, name }).slice(0, -1)
+      pieces.push(place === 0 ? "" : ",", gpu, ',"series":', ...seriesText(GPU_METRICS, metrics, steps), "}")
+    }
+    pieces.push('],"sys":', ...seriesText(SYS_METRICS, this.#sys, steps), "}")
+    return pieces.join("")
+  }
+
+  #placeOf(startMs: number): number {
+    return Math.floor((startMs - this.#firstMs) / this.#stepMs)
+  }
+
+  #addAll(all: Map<string, Columns>, metrics: Metrics, at: number): void {
+    for (const name in metrics) {
+      const read = metrics[name]
+      if (read === undefined) continue
+      let columns = all.get(name)
+      if (columns === undefined) all.set(name, (columns = emptyColumns(this.#steps)))
+      addTo(columns, read, at)
+    }
+  }
+
+  #stepsWith(missing: readonly Span[]): Step[] {
+    const places = new Set<number>()
+    for (const { fromMs, toMs } of missing) {
+      // The steps that lie within the span as a whole: those at its ends may hold readings.
+      const first = this.#placeOf(fromMs + this.#stepMs - 1)
+      const last = this.#placeOf(toMs) - 1
+      if (first <= last) places.add(first).add(last)
+    }
+    for (const [at, known] of this.#known.entries()) if (known === 1) places.add(at)
+    return [...places]
+      .sort((a, b) => a - b)
+      .map((at) => ({ at, ts: instantOf(this.#firstMs + at * this.#stepMs) }))
   }
 }
 
-function slotsOf(readings: readonly Reading[], missing: readonly Span[], stepMs: number): Slot[] {
-  const grouped = new Map<number, Bucket[]>()
-  for (const { startMs, bucket } of readings) {
-    const slotMs = bucketOf(startMs, stepMs)
-    const group = grouped.get(slotMs)
-    if (group) group.push(bucket)
-    else grouped.set(slotMs, [bucket])
-  }
-  const slots = new Map<number, Slot>()
-  for (const { fromMs, toMs } of missing) {
-    // The steps that lie within the span as a whole: those at its ends may hold readings.
-    const firstMs = bucketOf(fromMs + stepMs - 1, stepMs)
-    const lastMs = bucketOf(toMs, stepMs) - stepMs
-    if (firstMs > lastMs) continue
-    for (const startMs of [firstMs, lastMs]) slots.set(startMs, slotAt(startMs, null))
-  }
-  for (const [startMs, buckets] of grouped) slots.set(startMs, slotAt(startMs, mergeBuckets(buckets)))
-  return [...slots.values()].sort((a, b) => a.startMs - b.startMs)
+function emptyColumns(steps: number): Columns {
+  const column = (): Float64Array => new Float64Array(steps)
+  return { count: column(), sum: column(), min: column(), max: column() }
 }
 
-function slotAt(startMs: number, bucket: Bucket | null): Slot {
-  return { startMs, ts: instantOf(startMs), bucket }
+function addTo(columns: Columns, read: Aggregate, at: number): void {
+  const { count, sum, min, max } = columns
+  const before = count[at] ?? 0
+  count[at] = before + read.count
+  sum[at] = before === 0 ? read.sum : sumOf(sum[at] ?? 0, read.sum)
+  min[at] = before === 0 ? read.min : Math.min(min[at] ?? 0, read.min)
+  max[at] = before === 0 ? read.max : Math.max(max[at] ?? 0, read.max)
 }
 
-function seriesBy(
+function seriesText(
   metrics: readonly string[],
-  slots: readonly Slot[],
-  read: (bucket: Bucket, metric: string) => Aggregate | undefined,
-): Record<string, SeriesPoint[]> {
-  const series: Record<string, SeriesPoint[]> = {}
+  read: ReadonlyMap<string, Columns>,
+  steps: readonly Step[],
+): string[] {
+  const pieces = ["{"]
   for (const metric of metrics) {
-    const points = slots.map(({ ts, bucket }) => pointOf(ts, bucket && read(bucket, metric)))
-    // A reading this machine never gives is an empty series, not a line of nulls.
-    series[metric] = points.some((point) => point.mean !== null) ? points : []
+    const columns = read.get(metric)
+    const points = columns === undefined ? [] : steps.map((step) => pointOf(columns, step))
+    const isRead = points.some(({ mean }) => mean !== null)
+    pieces.push(`${pieces.length === 1 ? "" : ","}"${metric}":`, isRead ? JSON.stringify(points) : "[]")
   }
-  return series
+  pieces.push("}")
+  return pieces
 }
 
-function pointOf(ts: Instant, aggregate: Aggregate | null | undefined): SeriesPoint {
-  if (!aggregate) return { ts, mean: null, min: null, max: null }
-  const { count, sum, min, max } = aggregate
-  return { ts, mean: Math.round((sum / count) * 1e3) / 1e3, min, max }
+function pointOf({ count, sum, min, max }: Columns, { at, ts }: Step): SeriesPoint {
+  const known = count[at] ?? 0
+  if (known === 0) return { ts, mean: null, min: null, max: null }
+  return {
+    ts,
+    mean: Math.round(((sum[at] ?? 0) / known) * 1e3) / 1e3,
+    min: min[at] ?? null,
+    max: max[at] ?? null,
+  }
 }

@@ -45,8 +45,25 @@ const SHARED_FROM_ROWS = 120
 
 /** What is stored of a host in a range, oldest first. */
 export async function readReadings(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {
-  const parts = await Promise.all(partsOf(wanted).map((part) => readPart(sql, part)))
-  return parts.flat().sort((a, b) => a.startMs - b.startMs)
+  const readings: Reading[] = []
+  await readEach(sql, wanted, (reading) => readings.push(reading))
+  return readings.sort((a, b) => a.startMs - b.startMs)
+}
+
+/** The same, one by one as they come and in no order. */
+export async function readEach(
+  sql: Sql,
+  wanted: ReadingsWanted,
+  take: (reading: Reading) => unknown,
+): Promise<void> {
+  await Promise.all(
+    partsOf(wanted).map((part) =>
+      readingsQuery(sql, part).forEach((row) => {
+        if (row["head"] === null) take(readingOf(row, part.tier))
+        else for (const reading of packedReadings(row, part)) take(reading)
+      }),
+    ),
+  )
 }
 
 /** Each moment lies in one part, so that it is seen once, whatever is packed between the statements. */
@@ -61,13 +78,6 @@ function partsOf(wanted: ReadingsWanted): ReadingsWanted[] {
     { ...wanted, toMs: cutMs },
     { ...wanted, fromMs: cutMs },
   ]
-}
-
-async function readPart(sql: Sql, wanted: ReadingsWanted): Promise<Reading[]> {
-  const rows = await readingsQuery(sql, wanted)
-  return rows.flatMap((row) =>
-    row["head"] === null ? readingOf(row, wanted.tier) : packedReadings(row, wanted),
-  )
 }
 
 /** The statement, so that a test can look at its plan. One for rows and packed hours: it sees each moment once. */
