@@ -18,7 +18,7 @@ export interface HistorySize {
   days: number
   hosts: number
   requests: number
-  /** Hours of samples that are rows still. There are PACK_AFTER_HOURS where a hub runs; what is asked for reaches back minutes. */
+  /** Hours of samples that are rows still. There are 24 where a hub runs; what is asked for reaches back minutes. */
   rawHours: number
 }
 
@@ -27,7 +27,7 @@ const DAY_MS = 24 * HOUR_MS
 const MINUTE_MS = 60_000
 /** Hosts whose one hour is made sample by sample, aggregated and packed by the hub's own code, and then copied. */
 const DONORS = 4
-const PACK_AFTER_HOURS = 8
+const PACK_AFTER_HOURS = 24
 
 export const RETAIN = {
   perfDays: { raw: 7, "10s": 14, "1m": 400, "5m": 400, "1h": 3650 },
@@ -53,7 +53,7 @@ export async function generateHistory(
   await step("partitions", () => makePartitions(sql, size))
   await step("donors, aggregated and packed", () => makeDonors(sql, size))
   for (const tier of PACKED_TIERS) await step(`${tier.tier}, packed`, () => copyPacked(sql, tier, size))
-  await step("rows of the last hours", () => copyRows(sql, size))
+  await step("rows of the last day", () => copyRows(sql, size))
   await step("requests and their sums", () => makeRequests(sql, size))
   await step("vacuum analyze", () => sql`vacuum analyze`)
 }

@@ -216,11 +216,11 @@ export const SETTINGS = {
     example: "3650",
   },
   PACK_AFTER_HOURS: {
-    schema: wholeNumber(8, 6, 87_600),
+    schema: wholeNumber(24, 6, 87_600),
     allowed: "a whole number of hours from 6 to 87600",
     meaning:
       "Age at which samples and aggregates are packed, and how long nothing may have come to their hour.",
-    example: "8",
+    example: "24",
   },
   RETAIN_ACTIVITY_DAYS: {
     schema: wholeNumber(90, 1, 36_500),

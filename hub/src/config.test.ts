@@ -43,7 +43,7 @@ it("has the defaults of the manual", () => {
       perfDays: { raw: 7, "10s": 14, "1m": 400, "5m": 400, "1h": 3650 },
       activityDays: 90,
       eventsDays: 400,
-      packAfterHours: 8,
+      packAfterHours: 24,
     },
     sandboxEngine: "auto",
     adminToken: null,

@@ -16,12 +16,13 @@ export interface SeriesRange {
   stepMs: number
 }
 
-/**
- * One reading of one GPU or of the machine, four numbers a step: count (0 where nothing is known), sum, min, max. One
- * array for all: there are some sixty of these in an answer.
- */
-type Columns = Float64Array
-const NUMBERS = 4
+/** One reading of one GPU or of the machine: what is known of each step, count 0 where nothing is. */
+interface Columns {
+  readonly count: Float64Array
+  readonly sum: Float64Array
+  readonly min: Float64Array
+  readonly max: Float64Array
+}
 
 interface Gpu {
   /** Of the newest reading, which tells its place and name. */
@@ -107,7 +108,7 @@ export class SeriesInTheMaking {
       const read = metrics[name]
       if (read === undefined) continue
       let columns = all.get(name)
-      if (columns === undefined) all.set(name, (columns = new Float64Array(this.#steps * NUMBERS)))
+      if (columns === undefined) all.set(name, (columns = emptyColumns(this.#steps)))
       addTo(columns, read, at)
     }
   }
@@ -127,14 +128,18 @@ export class SeriesInTheMaking {
   }
 }
 
-function addTo(columns: Columns, { count, sum, min, max }: Aggregate, at: number): void {
-  const place = at * NUMBERS
-  const known = columns[place] ?? 0
-  const isFirst = known === 0
-  columns[place] = known + count
-  columns[place + 1] = isFirst ? sum : sumOf(columns[place + 1] ?? 0, sum)
-  columns[place + 2] = isFirst ? min : Math.min(columns[place + 2] ?? 0, min)
-  columns[place + 3] = isFirst ? max : Math.max(columns[place + 3] ?? 0, max)
+function emptyColumns(steps: number): Columns {
+  const column = (): Float64Array => new Float64Array(steps)
+  return { count: column(), sum: column(), min: column(), max: column() }
+}
+
+function addTo(columns: Columns, read: Aggregate, at: number): void {
+  const { count, sum, min, max } = columns
+  const before = count[at] ?? 0
+  count[at] = before + read.count
+  sum[at] = before === 0 ? read.sum : sumOf(sum[at] ?? 0, read.sum)
+  min[at] = before === 0 ? read.min : Math.min(min[at] ?? 0, read.min)
+  max[at] = before === 0 ? read.max : Math.max(max[at] ?? 0, read.max)
 }
 
 function seriesText(
@@ -153,14 +158,13 @@ function seriesText(
   return pieces
 }
 
-function pointOf(columns: Columns, { at, ts }: Step): SeriesPoint {
-  const place = at * NUMBERS
-  const count = columns[place] ?? 0
-  if (count === 0) return { ts, mean: null, min: null, max: null }
+function pointOf({ count, sum, min, max }: Columns, { at, ts }: Step): SeriesPoint {
+  const known = count[at] ?? 0
+  if (known === 0) return { ts, mean: null, min: null, max: null }
   return {
     ts,
-    mean: Math.round(((columns[place + 1] ?? 0) / count) * 1e3) / 1e3,
-    min: columns[place + 2] ?? null,
-    max: columns[place + 3] ?? null,
+    mean: Math.round(((sum[at] ?? 0) / known) * 1e3) / 1e3,
+    min: min[at] ?? null,
+    max: max[at] ?? null,
   }
 }
