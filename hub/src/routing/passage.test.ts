@@ -161,6 +161,35 @@ describe("a request", () => {
     expect(await waits).toMatchObject({ kind: "attempt", host: "a" })
   })
 
+  it("of one source does not stand behind all that another has asked for the same model", async () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    const running = [attempt(ask({ source: "agents" }).next()), attempt(ask({ source: "agents" }).next())]
+    const went: string[] = []
+    const waitFor = (source: string, more: Partial<GatewayAsk> = {}): void =>
+      void Promise.resolve(ask({ source, ...more }).next()).then((outcome) => {
+        went.push(source)
+        running.push(attempt(outcome))
+      })
+    for (let n = 0; n < 4; n++) waitFor("agents")
+    // Another key and another size: what the request is, is no reason for a line of its own.
+    waitFor("people", { keyLabel: "laptop", promptBytes: 40_000 })
+    for (const one of running.splice(0, 2)) one.finished(facts)
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(went).toContain("people")
+  })
+
+  it("for one model is served by the load that another source began", async () => {
+    const { host, ask, ends } = stage()
+    host("a", [stopped("m")])
+    host("b", [stopped("m")])
+    const both = await Promise.all([ask({ source: "agents" }).next(), ask({ source: "people" }).next()])
+    expect(new Set(both.map((one) => attempt(one).host)).size).toBe(1)
+    for (const one of both) attempt(one).finished(facts)
+    expect(ends.map(({ isSwap }) => isSwap)).toEqual([true, false])
+  })
+
   it("is refused as full after its time, with when to come back", async () => {
     const { host, ask, clock } = stage()
     host("a", [ready("m")])

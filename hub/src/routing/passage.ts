@@ -165,7 +165,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       }
       const leave = parts.room.enter({
         ...{ ask, tried, source: given.source, sinceMs: openedMs, untilMs: openedMs + maxMs },
-        group: groupOf(ask, tried),
+        kind: kindOf(ask, tried),
         granted: (ranked, by, isLoad) => settle(attemptOf(ranked, by, isLoad)),
         given: ({ decision: by, isOver }) => settle(refuse(by, isOver)),
       })
@@ -226,8 +226,8 @@ function isOpen({ place }: Ranked, parts: RoutingParts): boolean {
   return model.state === "ready" && model.inflight < model.slots && !parts.room.isSpoken(host.id, model.id)
 }
 
-/** Requests with the same choices are served by the same load. */
-function groupOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
+/** Everything that a decision may rest on. */
+function kindOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
   const size = ask.prompt_tokens === null ? "" : Math.ceil(Math.log2(ask.prompt_tokens + 1))
   const { model, source, key, endpoint, tools, images, lease } = ask
   return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, [...tried].sort()])

@@ -11,7 +11,8 @@ import { placeKey } from "./core/view.ts"
 export interface Waiter {
   readonly ask: RouteAsk
   readonly tried: ReadonlySet<string>
-  readonly group: string
+  /** Requests of one kind are decided alike: by one decision. */
+  readonly kind: string
   readonly source: string
   readonly sinceMs: number
   /** So long it may wait. */
@@ -103,18 +104,23 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
       ahead = new Map()
       return
     }
-    const decisions = decideGroups()
+    const decisions = decideKinds()
     giveUp(decisions, nowMs)
     const hosts = new Map<string, QueueHost>(
       view().hosts.map((host) => [host.id, { id: host.id, residents: residentsOf(host, nowMs) }]),
     )
-    const choices = new Map([...decisions].map(([group, decision]) => [group, choicesOf(decision, hosts)]))
-    const waiting: Waiting[] = [...waiters].map(([id, { source, sinceMs, group }]) => ({
-      id,
-      source,
-      sinceMs,
-      group,
-    }))
+    const choicesByKind = new Map([...decisions].map(([kind, by]) => [kind, choicesOf(by, hosts)]))
+    // Who may go to the same places waits in one line, whoever asks: a load serves all of them, and sources take turns.
+    const choices = new Map<string, readonly Choice[]>()
+    const lineOf = new Map<string, string>()
+    for (const [kind, of] of choicesByKind) {
+      const line = lineOfChoices(of)
+      lineOf.set(kind, line)
+      if (!choices.has(line)) choices.set(line, of)
+    }
+    const waiting: Waiting[] = [...waiters]
+      .map(([id, { source, sinceMs, kind }]) => ({ id, source, sinceMs, group: lineOf.get(kind) ?? kind }))
+      .sort((a, b) => a.sinceMs - b.sinceMs)
     const plan = planQueue({
       ...{ nowMs, waiting, hosts, claims, demand: (model) => demand.perMs(model, nowMs) },
       choices: (group) => choices.get(group) ?? [],
@@ -125,7 +131,7 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
     claims = plan.claims
     for (const grant of plan.grants) {
       const waiter = waiters.get(grant.id)
-      const decision = waiter && decisions.get(waiter.group)
+      const decision = waiter && decisions.get(waiter.kind)
       const ranked = decision?.ranked.find(
         ({ place }) =>
           place.kind === "host" && place.host.id === grant.host && place.model.id === grant.model,
@@ -137,7 +143,7 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
         loads.set(grant.host, { model: grant.model, evicts: evictsOf(ranked), sinceMs: nowMs })
       waiter.granted(ranked, decision, grant.isLoad)
     }
-    countAhead(choices)
+    countAhead(choicesByKind)
     wakeAt(plan.againAtMs, nowMs)
   }
 
@@ -149,17 +155,16 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
     given.set(source, Math.max(given.get(source) ?? 0, least))
   }
 
-  /** One decision serves all who have the same choices. */
-  const decideGroups = (): Map<string, Decision> => {
+  const decideKinds = (): Map<string, Decision> => {
     const decisions = new Map<string, Decision>()
-    for (const { group, ask, tried } of waiters.values())
-      if (!decisions.has(group)) decisions.set(group, decide(ask, tried))
+    for (const { kind, ask, tried } of waiters.values())
+      if (!decisions.has(kind)) decisions.set(kind, decide(ask, tried))
     return decisions
   }
 
   const giveUp = (decisions: ReadonlyMap<string, Decision>, nowMs: number): void => {
     for (const [id, waiter] of waiters) {
-      const decision = decisions.get(waiter.group)
+      const decision = decisions.get(waiter.kind)
       if (!decision) continue
       // A frontier target has no queue: whoever may go there and is better off does so now.
       const [best] = decision.ranked
@@ -175,9 +180,9 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
 
   const countAhead = (choices: ReadonlyMap<string, readonly Choice[]>): void => {
     ahead = new Map()
-    for (const { group } of waiters.values()) {
+    for (const { kind } of waiters.values()) {
       // Counted where it is loaded, else where it would be loaded first.
-      const of = choices.get(group) ?? []
+      const of = choices.get(kind) ?? []
       const held = of.filter(({ loadMs }) => loadMs === 0)
       for (const { host, model } of held.length > 0 ? held : of.slice(0, 1)) {
         const key = placeKey(host, model)
@@ -225,6 +230,13 @@ function slotsIn(hosts: ReadonlyMap<string, QueueHost>): number {
 
 function evictsOf({ place }: Ranked): readonly string[] {
   return place.kind === "host" ? place.model.evicts : []
+}
+
+function lineOfChoices(choices: readonly Choice[]): string {
+  return choices
+    .map(({ host, model }) => placeKey(host, model))
+    .sort()
+    .join("\n\n")
 }
 
 function choicesOf({ ranked }: Decision, hosts: ReadonlyMap<string, QueueHost>): Choice[] {
