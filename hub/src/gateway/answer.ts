@@ -49,6 +49,16 @@ export class Answer {
     return this.#response.headersSent
   }
 
+  /** The client does not take what is there for it. */
+  get isHeldBack(): boolean {
+    return this.#response.writableNeedDrain
+  }
+
+  /** Without a word: nobody reads. */
+  cut(): void {
+    this.#response.destroy()
+  }
+
   begin(status: number, headers: string[], isStream: boolean): void {
     this.#isStream = isStream
     this.#response.writeHead(status, headers)

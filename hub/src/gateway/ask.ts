@@ -14,6 +14,18 @@ const SECRETS = new Set(["authorization", "x-api-key", "api-key", "cookie", "pro
 const IMAGE_MARKS = ['"image_url"', '"input_image"', '"image"'].map((mark) => Buffer.from(mark))
 // Seven bytes and less are searched for four times as fast as longer ones: where none of these is, none of the marks is.
 const IMAGE_LEADS = ['"image', '"input_'].map((lead) => Buffer.from(lead))
+const [COLON, SPACE, NEWLINE, TAB, RETURN] = [0x3a, 0x20, 0x0a, 0x09, 0x0d]
+
+/** As the type of a part, not as the name of something: a tool may have a parameter that is called image. */
+function marks(body: Buffer, mark: Buffer): boolean {
+  for (let at = body.indexOf(mark); at !== -1; at = body.indexOf(mark, at + 1)) {
+    let after = at + mark.length
+    for (let byte = body[after]; byte !== undefined; byte = body[++after])
+      if (byte !== SPACE && byte !== NEWLINE && byte !== TAB && byte !== RETURN) break
+    if (body[after] !== COLON) return true
+  }
+  return false
+}
 
 export interface AskFacts {
   readonly requestId: string
@@ -60,7 +72,7 @@ export class Ask implements RouteAsk {
     this.#hasImages ??=
       scanned !== null &&
       IMAGE_LEADS.some((lead) => head.includes(lead)) &&
-      IMAGE_MARKS.some((mark) => head.includes(mark))
+      IMAGE_MARKS.some((mark) => marks(head, mark))
     return this.#hasImages
   }
 

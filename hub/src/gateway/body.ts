@@ -22,6 +22,9 @@ const IDLE_MS = 15_000
 const LEAST_BYTES_PER_S = 1024
 const GRACE_MS = 20_000
 
+/** Names of models are file names at most; they are kept, shown and stored. */
+const LONGEST_MODEL = 300
+
 /** A body as far as it is there, and what it says. */
 export interface ReadBody {
   /** Everything, or the beginning where `rest` is set. */
@@ -34,6 +37,8 @@ export interface ReadBody {
   readonly scanned: Scanned | null
   /** `head` with another model; the same where it says so already. */
   named(model: string): Buffer
+  /** Once the request is over, however it ended: until then its body counts as held. */
+  release(): void
 }
 
 export interface BodyReader extends Seated {
@@ -91,11 +96,22 @@ export function createBodyDesk(now: () => number): BodyDesk {
       ...{ seat: NOWHERE, startedMs, lastMs: startedMs, received: 0 },
       fail: (problem) => end(problem),
     }
-    const end = (result: ReadBody | GatewayProblem): void => {
+    const release = (): void => {
+      heldInAll -= counted
+      counted = 0
+    }
+    const end = (result: Omit<ReadBody, "release"> | GatewayProblem): void => {
       if (!readers.remove(reader)) return
       request.off("data", onData).off("end", onEnd).off("close", onClose)
-      heldInAll -= counted
-      done(result)
+      if (isProblem(result)) {
+        release()
+        return done(result)
+      }
+      if (result.model.length <= LONGEST_MODEL) return done({ ...result, release })
+      release()
+      done(
+        problems.badRequest(`A model's name has ${LONGEST_MODEL} characters at most`, "bad_model", "model"),
+      )
     }
     const whole = (): Buffer => {
       const only = chunks.length === 1 ? chunks[0] : undefined
@@ -140,7 +156,9 @@ export function createBodyDesk(now: () => number): BodyDesk {
             : wholeForm(head, boundary)
       end(isProblem(known) ? known : { ...known, rest: null, bytes: head.length })
     }
-    const onClose = (): void => void readers.remove(reader)
+    const onClose = (): void => {
+      if (readers.remove(reader)) release()
+    }
     readers.add(reader)
     request.on("data", onData).on("end", onEnd).on("close", onClose)
     return reader
@@ -158,7 +176,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
   }
 }
 
-type Known = Omit<ReadBody, "rest" | "bytes">
+type Known = Omit<ReadBody, "rest" | "bytes" | "release">
 
 function queryBody(target: string): Known | GatewayProblem {
   const model = queryModel(target)

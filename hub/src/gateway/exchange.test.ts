@@ -1,4 +1,11 @@
+import { EventEmitter } from "node:events"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Dispatcher } from "undici"
 import { describe, expect, it } from "vitest"
+import { Answer } from "./answer.ts"
+import { Exchange } from "./exchange.ts"
+import type { ExchangeEnd } from "./exchange.ts"
+import type { Attempt } from "./ports.ts"
 import {
   chat,
   chunk,
@@ -56,5 +63,97 @@ describe("the end of a request", () => {
     expect(await reply.json()).toMatchObject({
       error: { message: expect.stringMatching(/^a: it answered 401: Authentication Fails\. /) },
     })
+  })
+})
+
+/** An answer in the middle, with a clock and a client that a test moves. */
+function answering() {
+  const at = { nowMs: 0 }
+  const said: string[] = []
+  const ends: ExchangeEnd[] = []
+  const handlers: Dispatcher.DispatchHandler[] = []
+  const client = Object.assign(new EventEmitter(), {
+    ...{ headersSent: false, chunkedEncoding: false, writableNeedDrain: false, destroyed: false },
+    writeHead: () => (client.headersSent = true),
+    write: () => !client.writableNeedDrain,
+    end: () => client,
+    destroy: () => (client.destroyed = true),
+  })
+  const attempt = {
+    ...{ kind: "attempt", host: "a", target: null, model: "m", baseUrl: "http://a", upstreamKey: null },
+    ...{ dialect: "openai", price: null, firstByteMs: 600_000, overdue: () => 0 },
+    responded: () => undefined,
+    failed: ({ kind }: { kind: string }) => said.push(`failed: ${kind}`),
+    finished: () => said.push("finished"),
+    abandoned: () => said.push("abandoned"),
+  } as unknown as Attempt
+  const controller = { pause: () => undefined, resume: () => undefined, abort: () => said.push("aborted") }
+  const head = Buffer.from("{}")
+  const exchange = new Exchange(
+    {
+      now: () => at.nowMs,
+      ended: (end) => ends.push(end),
+      routing: { open: () => ({ policy: null, next: () => attempt, close: () => undefined }) } as never,
+      pools: {
+        dispatch: (_url: string, _options: unknown, handler: never) => handlers.push(handler),
+      } as never,
+      breakers: {
+        ...{ trying: () => undefined, succeeded: () => undefined, undecided: () => said.push("undecided") },
+        failed: () => said.push("counted"),
+      } as never,
+    },
+    {
+      ...{ kind: "speech", target: "/v1/audio/speech", startedMs: 0 },
+      request: { rawHeaders: [], method: "POST" } as unknown as IncomingMessage,
+      answer: new Answer({
+        ...{ api: "openai", kind: "speech", requestId: "r" },
+        response: client as unknown as ServerResponse,
+      }),
+      ask: { requestId: "r", source: "test" } as never,
+      body: {
+        ...{ head, rest: null, bytes: 2, model: "m", scanned: null },
+        ...{ named: () => head, release: () => undefined },
+      },
+    },
+  )
+  exchange.start()
+  const [handler] = handlers
+  handler?.onRequestStart?.(controller as never, {})
+  handler?.onResponseStart?.(controller as never, 200, { "content-type": "audio/mpeg" })
+  return {
+    ...{ client, said, ends },
+    data: () => handler?.onResponseData?.(controller as never, Buffer.from("sound")),
+    after(ms: number) {
+      at.nowMs += ms
+      exchange.tick(at.nowMs)
+    },
+  }
+}
+
+describe("an answer that takes its time", () => {
+  it("goes on as long as something comes, whatever it is, and is given up when nothing does", () => {
+    const { data, after, ends, said } = answering()
+    for (let n = 0; n < 4; n++) {
+      data()
+      after(100_000)
+    }
+    expect(ends).toEqual([])
+    after(100_000)
+    expect([said, ends.map(({ outcome }) => outcome)]).toEqual([
+      ["aborted", "counted", "failed: stalled"],
+      ["failed"],
+    ])
+  })
+
+  it("whose client takes nothing for two minutes ends, and nobody blames the host", () => {
+    const { data, after, ends, said, client } = answering()
+    client.writableNeedDrain = true
+    data()
+    after(121_000)
+    expect([said, ends.map(({ outcome }) => outcome), client.destroyed]).toEqual([
+      ["aborted", "undecided", "abandoned"],
+      ["left"],
+      true,
+    ])
   })
 })

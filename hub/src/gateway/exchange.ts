@@ -4,6 +4,7 @@ import type { EndpointKind } from "@boocontrol/shared/gateway"
 import { NOWHERE } from "../platform/roster.ts"
 import type { Seated } from "../platform/roster.ts"
 import type { Answer } from "./answer.ts"
+import { MAX_BODY_BYTES } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
 import { problems, refusalProblem } from "./core/errors.ts"
@@ -63,8 +64,8 @@ export interface ExchangeEnd {
   readonly bytes: number
 }
 
-/** Beyond this the fleet has spoken: further hosts would only be told of the same trouble. */
-const MAX_ATTEMPTS = 6
+/** As many as a policy may ask for. Beyond this the fleet has spoken: further hosts would only be told of the same trouble. */
+const MAX_ATTEMPTS = 10
 /** Between two pieces of an answer that has begun. A prompt is read before the first one. */
 const STALLED_MS = 120_000
 
@@ -142,6 +143,7 @@ export class Exchange implements RelayListener, Seated {
     if (this.#state === "answering") {
       const silentMs = nowMs - this.#lastByteMs
       if (silentMs < STALLED_MS) this.#dueMs = this.#lastByteMs + STALLED_MS
+      else if (this.#facts.answer.isHeldBack) this.#leaveWhoDoesNotRead()
       else this.#giveUp("stalled", `nothing came for ${Math.round(silentMs / 1000)} s`)
       return
     }
@@ -149,6 +151,12 @@ export class Exchange implements RelayListener, Seated {
     const moreMs = this.#attempt.overdue(waitedMs)
     if (moreMs > 0) this.#dueMs = nowMs + moreMs
     else this.#giveUp("timeout", `no first byte within ${(waitedMs / 1000).toFixed(1)} s`)
+  }
+
+  /** The host would go on: it is the client that takes nothing. The slot is for those who do. */
+  #leaveWhoDoesNotRead(): void {
+    this.left()
+    this.#facts.answer.cut()
   }
 
   #giveUp(kind: AttemptFailure["kind"], detail: string): void {
@@ -195,7 +203,10 @@ export class Exchange implements RelayListener, Seated {
       ...{ isTarget: attempt.target !== null, key: attempt.upstreamKey, dialect: attempt.dialect },
       ...{ source: ask.source, requestId: ask.requestId },
     })
-    const named = upstreamBody(body, attempt.model, () => void (this.#bodySpent = true))
+    const named = upstreamBody(body, attempt.model, {
+      spent: () => void (this.#bodySpent = true),
+      tooLarge: () => this.#tooLarge(),
+    })
     if (named.length !== null) headers.push("content-length", String(named.length))
     try {
       this.#desk.pools.dispatch(
@@ -212,6 +223,17 @@ export class Exchange implements RelayListener, Seated {
       attempt.abandoned()
       this.#refuse(problems.badRequest(error instanceof Error ? error.message : String(error)), "refused")
     }
+  }
+
+  /** Of a body without a length it is known only now. */
+  #tooLarge(): void {
+    const attempt = this.#attempt
+    if (attempt === null) return
+    this.#relay?.drop()
+    if (attempt.host !== null) this.#desk.breakers.undecided(attempt.host)
+    this.#attempt = null
+    attempt.abandoned()
+    this.#refuse(problems.tooLarge(MAX_BODY_BYTES / (1024 * 1024)), "refused")
   }
 
   head({ status, headers, isStream, settled }: Parameters<RelayListener["head"]>[0]): void {
@@ -253,7 +275,7 @@ export class Exchange implements RelayListener, Seated {
     const { answer } = this.#facts
     const head = this.#head
     this.#tail.push(chunk)
-    if (this.#isStream) this.#lastByteMs = this.#desk.now()
+    this.#lastByteMs = this.#desk.now()
     if (head !== null) {
       this.#head = null
       answer.begin(head.status, head.headers, this.#isStream)
@@ -303,7 +325,7 @@ export class Exchange implements RelayListener, Seated {
     this.#attempt = null
     this.#lastFailure = `${attempt.host ?? attempt.target ?? "the host"}: ${failure.detail}`
     if (end.reply !== null) this.#lastReply = end.reply
-    if (mayBeTheRequest(end)) {
+    if (failure.mayBeTheRequest) {
       this.#doubtful.push({ host: attempt.host, failure })
       if (attempt.host !== null) this.#desk.breakers.undecided(attempt.host)
     } else this.#count(attempt.host, failure)
@@ -326,7 +348,15 @@ export class Exchange implements RelayListener, Seated {
   }
 
   #failureOf({ kind, status, detail }: RelayEnd, afterFirstByte: boolean): AttemptFailure {
-    return { kind, status, detail, afterFirstByte, afterMs: this.#desk.now() - this.#attemptMs }
+    const afterMs = this.#desk.now() - this.#attemptMs
+    return {
+      kind,
+      status,
+      detail,
+      afterFirstByte,
+      afterMs,
+      mayBeTheRequest: mayBeTheRequest({ kind, status }),
+    }
   }
 
   #count(host: Attempt["host"], failure: AttemptFailure): void {

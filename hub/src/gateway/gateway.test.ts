@@ -367,6 +367,31 @@ describe("bad input", () => {
     untold.destroy()
   }, 20_000)
 
+  it("without a length is refused when it is too large, though it has begun to be passed on", async () => {
+    const a = await host(json(200, {}))
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+    const { port } = new URL(world.url)
+    const untold = httpRequest({ port, method: "POST", path: "/v1/chat/completions" })
+    untold.on("error", () => undefined)
+    const reply = once(untold, "response").then(([{ statusCode }]) => statusCode as number)
+    untold.write('{"model":"m","prompt":"')
+    const piece = Buffer.alloc(1024 * 1024, "a")
+    for (let n = 0; n < 70; n++) if (!untold.write(piece)) await Promise.race([once(untold, "drain"), reply])
+    expect(await reply).toBe(413)
+    untold.destroy()
+    expect(a.heard).toEqual([])
+    await expect
+      .poll(() => world.ends.map(({ outcome, status }) => [outcome, status]))
+      .toEqual([["refused", 413]])
+    expect((await world.post("/v1/chat/completions", chat)).status).toBe(200)
+  }, 20_000)
+
+  it("that names a model with more words than a name has is refused", async () => {
+    const world = await gateway({ hosts: [] })
+    const reply = await world.post("/v1/chat/completions", { ...chat, model: "m".repeat(301) })
+    expect([reply.status, (await said(reply)).error.code]).toEqual([400, "bad_model"])
+  })
+
   it("with a bomb of headers is refused, and others are served", async () => {
     const a = await host(json(200, {}))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })

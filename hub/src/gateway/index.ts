@@ -95,6 +95,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     let exchange: Exchange | null = null
     bodies.read(request, target, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
+      response.once("close", body.release)
       const { source, key } = entry
       const ask = new Ask({ requestId, endpoint: kind, source, keyLabel: key?.label ?? null, request, body })
       const reservation = key?.begin(ask) ?? null

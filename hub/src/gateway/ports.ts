@@ -108,6 +108,8 @@ export interface AttemptFailure {
   /** Whether bytes had gone to the client: the request ends with this failure. */
   readonly afterFirstByte: boolean
   readonly afterMs: number
+  /** Whether no host may be able to answer this request: it says something of this host once another one has. */
+  readonly mayBeTheRequest: boolean
 }
 
 export interface AttemptFacts {

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream"
+import { MAX_BODY_BYTES } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 
 export interface UpstreamBody {
@@ -7,15 +8,28 @@ export interface UpstreamBody {
   readonly length: number | null
 }
 
-/** The body with the name the host knows. `spent`: the part that cannot be sent a second time has begun to flow. */
-export function upstreamBody(body: ReadBody, model: string, spent: () => void): UpstreamBody {
+export interface BodyEvents {
+  /** The part that cannot be sent a second time has begun to flow. */
+  spent(): void
+  /** More came than any body may have: nothing of it goes on. */
+  tooLarge(): void
+}
+
+/** The body with the name the host knows. */
+export function upstreamBody(body: ReadBody, model: string, { spent, tooLarge }: BodyEvents): UpstreamBody {
   const head = body.named(model)
   const { rest } = body
   if (rest === null) return { body: head.length === 0 ? null : head, length: null }
   async function* all(): AsyncGenerator<Buffer> {
     yield head
     spent()
-    if (rest !== null) for await (const chunk of rest) yield chunk as Buffer
+    if (rest === null) return
+    let bytes = body.head.length
+    for await (const chunk of rest as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > MAX_BODY_BYTES) return tooLarge()
+      yield chunk
+    }
   }
   const length = body.bytes === null ? null : body.bytes - body.head.length + head.length
   return { body: Readable.from(all(), { objectMode: false, highWaterMark: 256 * 1024 }), length }

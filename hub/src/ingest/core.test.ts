@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
-import { cleaned, readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
+import { storable } from "@boocontrol/shared/storable"
+import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 
 const NOTE = {
   v: 1,
@@ -52,7 +53,7 @@ it("replaces characters that Postgres will not take, and leaves the rest alone",
     ok: true,
     envelope: { data: { detail: { "k\uFFFD": ["a\uFFFDb", "\uFFFD", "\ud83d\ude00", 1, null] } } },
   })
-  expect(cleaned("\\u0000 spelled out")).toBe("\\u0000 spelled out")
+  expect(storable("\\u0000 spelled out")).toBe("\\u0000 spelled out")
 })
 
 it("waits longer with each try, up to a bound", () => {

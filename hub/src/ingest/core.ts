@@ -1,5 +1,6 @@
 import { parseEnvelope } from "@boocontrol/shared/envelope"
 import type { Envelope } from "@boocontrol/shared/envelope"
+import { isUnstorable, storable } from "@boocontrol/shared/storable"
 import { isDurable, parseEventSubject } from "@boocontrol/shared/subjects"
 import type { DurableKind, Rejected } from "./ports.ts"
 
@@ -18,34 +19,11 @@ export function readMessage(subject: string, text: string): Reading {
   if (!isStored(envelope)) {
     return { ok: false, ...address, reason: "subject", problem: `a ${envelope.kind} is not stored` }
   }
-  return { ok: true, envelope: isUnstorable(text) ? cleaned(envelope) : envelope }
+  return { ok: true, envelope: isUnstorable(text) ? storable(envelope) : envelope }
 }
 
 function isStored(envelope: Envelope): envelope is Envelope<DurableKind> {
   return isDurable(envelope.kind)
-}
-
-// What JSON may spell and Postgres will not take: NUL, and half of a surrogate pair.
-const UNSTORABLE_TEXT = /\\u0000|\\ud[89a-f]/i
-
-function isUnstorable(text: string): boolean {
-  // Hardly any message spells a character that way, and this is quickly seen.
-  return text.includes("\\u") && UNSTORABLE_TEXT.test(text)
-}
-
-/** The same value with U+FFFD for every character that Postgres refuses, so that one odd log line costs no row. */
-export function cleaned<T>(value: T): T {
-  // The shape stays: only characters within strings are replaced.
-  return cleanedValue(value) as T
-}
-
-function cleanedValue(value: unknown): unknown {
-  if (typeof value === "string") return value.toWellFormed().replaceAll("\0", "\uFFFD")
-  if (Array.isArray(value)) return value.map(cleanedValue)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [cleanedValue(key), cleanedValue(inner)]),
-  )
 }
 
 /** How long to wait before the n-th new try (from 1): doubling from 100 ms up to 5 s. */

@@ -1,10 +1,12 @@
 import type { RouteAsk, RouteDispatch } from "@boocontrol/shared/routing"
+import { isUnstorable, storable } from "@boocontrol/shared/storable"
 import { subjects } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
 import { v7 } from "uuid"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
+import { isAboutData } from "../platform/postgres.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { candidatesOf } from "./core/explain.ts"
 import { priceOf, providerOf } from "./core/view.ts"
@@ -82,19 +84,28 @@ export function createDispatchLog(around: {
   const { store, nc, clock, log } = around
   let ends: Kept[] = []
   let lost = 0
+  let size = BATCH
   let writing: Promise<void> | null = null
   let cancel: (() => void) | null = null
 
   const flush = async (): Promise<void> => {
     while (ends.length > 0) {
       // Each row is written down once, for the table and for whoever listens.
-      const rows = ends.slice(0, BATCH).map((end) => JSON.stringify(rowOf(end)))
+      const rows = ends.slice(0, size).map((end) => rowText(rowOf(end)))
       try {
         await store.insert(rows)
       } catch (error) {
         log.warn({ err: error, waiting: ends.length }, "decisions could not be stored")
-        return
+        if (!isAboutData(error)) return
+        // One of them will never be stored: it must not stand before all others.
+        if (rows.length === 1) {
+          lost += 1
+          ends = ends.slice(1)
+        }
+        size = Math.max(1, Math.floor(rows.length / 2))
+        continue
       }
+      size = BATCH
       ends = ends.slice(rows.length)
       for (const row of rows) nc.publish(subjects.hubDispatch, row)
     }
@@ -130,6 +141,12 @@ function random16(): Uint8Array {
   }
   used += 16
   return POOL.subarray(used - 16, used)
+}
+
+/** What a client named or a host said may hold characters that Postgres refuses; one would keep all others out. */
+function rowText(row: RouteDispatch): string {
+  const text = JSON.stringify(row)
+  return isUnstorable(text) ? JSON.stringify(storable(row)) : text
 }
 
 function rowOf(end: Kept): RouteDispatch {

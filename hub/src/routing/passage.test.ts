@@ -37,6 +37,8 @@ function stage() {
   const hosts = new Map<string, FleetHost>()
   const ends: DispatchEnd[] = []
   const own = new Set<string>()
+  /** Hosts by the failures that count against them. */
+  const counted: string[] = []
   const measured = createMeasured()
   const policies = new Map([["auto", policy({ name: "auto", rules: [{ order: "fast" }] })]])
   const view = createLiveView({
@@ -68,7 +70,7 @@ function stage() {
       policyOf: () => null,
       answered: () => undefined,
       undecided: () => undefined,
-      failed: () => undefined,
+      failed: (provider: string) => void counted.push(provider),
     },
     decide: (ask, tried) => decide(ask, tried, deciding()),
     sent(id, provider, name) {
@@ -91,7 +93,7 @@ function stage() {
   }
   let serial = 0
   return {
-    ...{ clock, ends, room },
+    ...{ clock, ends, room, counted },
     /** What a host says of itself. */
     host(name: string, models: readonly ModelReading[], more: Partial<FleetHost> = {}): void {
       const state = newHost(
@@ -125,6 +127,8 @@ const attempt = (given: unknown): Attempt => {
 }
 const facts = { status: 200, firstByteMs: 10, durationMs: 100, usage: null }
 
+const EARLY = { afterFirstByte: false, afterMs: 3, mayBeTheRequest: false } as const
+
 describe("a request", () => {
   it("goes at once to who has it loaded, without a queue", () => {
     const { host, ask } = stage()
@@ -139,16 +143,31 @@ describe("a request", () => {
     host("b", [ready("m")])
     const { next } = ask()
     const first = attempt(next())
-    first.failed({ kind: "status", status: 503, detail: "busy", afterFirstByte: false, afterMs: 3 })
+    first.failed({ kind: "status", status: 503, detail: "busy", ...EARLY })
     const second = attempt(next())
     expect(new Set([first.host, second.host])).toEqual(new Set(["a", "b"]))
-    second.failed({ kind: "reset", status: null, detail: "", afterFirstByte: false, afterMs: 3 })
+    second.failed({ kind: "reset", status: null, detail: "", ...EARLY })
     expect(next()).toMatchObject({ kind: "refusal", code: "unhealthy" })
     expect(ends.map(({ outcome, attempt: nth }) => [outcome, nth])).toEqual([
       ["failed", 1],
       ["failed", 2],
       ["refused", 2],
     ])
+  })
+
+  it("that no host can answer counts against none of them, and one that another host answers does", () => {
+    const { host, ask, counted } = stage()
+    for (const name of ["a", "b", "c"]) host(name, [ready("m")])
+    const failure = { kind: "status", status: 500, detail: "", ...EARLY, mayBeTheRequest: true }
+    const bad = ask()
+    for (let n = 0; n < 3; n++) attempt(bad.next()).failed(failure)
+    expect(counted).toEqual([])
+    const good = ask()
+    const first = attempt(good.next())
+    first.failed(failure)
+    expect(counted).toEqual([])
+    attempt(good.next()).responded()
+    expect(counted).toEqual([first.host])
   })
 
   it("waits when all slots are taken, and goes when one is free", async () => {

@@ -32,6 +32,8 @@ export interface AttemptFailure {
   readonly detail: string
   readonly afterFirstByte: boolean
   readonly afterMs: number
+  /** Whether no host may be able to answer this request: it says something of this host once another one has. */
+  readonly mayBeTheRequest: boolean
 }
 
 export interface AttemptFacts {
@@ -71,6 +73,8 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   const ask = askOf(given)
   const tried = new Set<string>()
   const openedMs = parts.clock.now()
+  /** Failures of hosts that count once another host has answered: else it was the request. */
+  const doubtful: (() => void)[] = []
   let attempts = 0
   /** Set while it waits in the queue. */
   let leaveQueue: ((reason: string) => void) | null = null
@@ -112,10 +116,17 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       price: priceOf(ranked.place),
       firstByteMs: firstByteMs(ranked, given.stream),
       overdue: (waitedMs) => moreMs(ranked, waitedMs, parts),
-      responded: () => parts.answered(provider, model),
-      failed({ kind, status, detail, afterFirstByte, afterMs }) {
+      responded() {
+        for (const count of doubtful.splice(0)) count()
+        parts.answered(provider, model)
+      },
+      failed({ kind, status, detail, afterFirstByte, afterMs, mayBeTheRequest }) {
         tried.add(provider)
-        parts.failed(provider, model, { kind, status })
+        const count = (): void => parts.failed(provider, model, { kind, status })
+        if (mayBeTheRequest) {
+          doubtful.push(count)
+          parts.undecided(provider, model)
+        } else count()
         const reason = `${kind}${status === null ? "" : ` ${status}`}: ${detail}`.slice(0, 500)
         end("failed", { reason, durationMs: afterMs, ttftMs: afterFirstByte ? afterMs : null })
       },

@@ -2,11 +2,11 @@ import type { AttemptFailure } from "../ports.ts"
 import type { FailureKind } from "./breaker.ts"
 
 /** Answers that say "not here, not now": another host may do better. Everything else is the client's own. */
-const ELSEWHERE = new Set([401, 403, 404, 408, 429, 500, 502, 503, 504])
+const ELSEWHERE = new Set([401, 403, 404, 408, 429])
 
 /** A frontier target's 401 is a wrong key of ours, its 404 a model it does not have: both worth another candidate. */
 export function goesElsewhere(status: number): boolean {
-  return ELSEWHERE.has(status)
+  return status >= 500 || ELSEWHERE.has(status)
 }
 
 /**

@@ -21,6 +21,8 @@ const NOT_FORWARDED = new Set([
   "x-api-key",
   "api-key",
   "cookie",
+  // Nothing here unpacks: streams are looked at while they begin, and tokens are read from their end.
+  "accept-encoding",
   "remote-user",
   "remote-groups",
   "x-boo-source",
@@ -28,8 +30,16 @@ const NOT_FORWARDED = new Set([
   "x-boo-lease",
 ])
 
-/** Local matters: no frontier target hears of them. */
-const NOT_TO_TARGETS = /^(?:x-|forwarded$|via$|origin$|referer$|cookie$|sec-)/
+/** All that a frontier target hears of a client. A list of what is local would never be complete: each proxy has its own. */
+const TO_TARGETS = new Set([
+  "content-type",
+  "accept",
+  "user-agent",
+  "idempotency-key",
+  "anthropic-version",
+  "anthropic-beta",
+  "openai-beta",
+])
 
 export interface Upstream {
   /** A frontier target gets nothing that says who or where the client is. */
@@ -48,7 +58,7 @@ export function upstreamHeaders(rawHeaders: readonly string[], upstream: Upstrea
     const name = rawHeaders[at] ?? ""
     const lower = name.toLowerCase()
     if (HOP_BY_HOP.has(lower) || NOT_FORWARDED.has(lower) || named?.has(lower)) continue
-    if (upstream.isTarget && NOT_TO_TARGETS.test(lower)) continue
+    if (upstream.isTarget && !TO_TARGETS.has(lower)) continue
     headers.push(name, rawHeaders[at + 1] ?? "")
   }
   if (upstream.key !== null) {

@@ -78,6 +78,13 @@ describe("the end of a stream", () => {
     ["responses", `event: response.completed\ndata: {"type":"response.completed"}\n\n`, "whole"],
     ["responses", `event: response.output_text.delta\ndata: {}\n\n`, "cut"],
     ["infill", `data: {"content":"","stop":true}\n\n`, "whole"],
+    ["completion", `data: {"content":"","stop":true,"timings":{}}\n\n`, "whole"],
+    ["completion", `data: {"choices":[]}\n\ndata: [DONE]\n\n`, "whole"],
+    ["completion", `data: {"content":"a","stop":false}\n\n`, "cut"],
+    ["chat", `data: {"content":"ends with data: [DONE]"}\n\n`, "cut"],
+    ["messages", `data: {"text":"then \\"type\\":\\"message_stop\\""}\n\n`, "cut"],
+    ["messages", `data: {"text":"event: message_stop"}\n\n`, "cut"],
+    ["responses", `data: {"delta":"response.completed"}\n\n`, "cut"],
     ["speech", `data: whatever\n\n`, "whole"],
   ] as const)("of %s, %j, is %s", (kind, tail, ending) => {
     expect(endingOf(kind, tail)).toBe(ending)

@@ -118,13 +118,18 @@ function parse(text: string): unknown {
   }
 }
 
-/** How a stream of this kind says that it is whole; null where the API has no such word. */
-const TERMINATORS: Partial<Record<EndpointKind, readonly string[]>> = {
-  chat: ["data: [DONE]", "data:[DONE]"],
-  completion: ["data: [DONE]", "data:[DONE]"],
-  messages: ["message_stop"],
-  responses: ["response.completed", "response.incomplete", "response.failed"],
-  infill: ['"stop":true', '"stop": true', "data: [DONE]"],
+const DONE = /(?:^|\n)data: ?\[DONE\]/
+/** The last event of the engine's own streams. Quotes within a text would be escaped. */
+const STOPPED = /"stop": ?true/
+
+/** How a stream of this kind says that it is whole; no API here is without such a word. */
+const TERMINATORS: Partial<Record<EndpointKind, readonly RegExp[]>> = {
+  chat: [DONE],
+  // `/v1/completions` ends as chat does, the engine's own `/completion` with `stop`.
+  completion: [DONE, STOPPED],
+  infill: [DONE, STOPPED],
+  messages: [/(?:^|\n)event: ?message_stop|"type": ?"message_stop"/],
+  responses: [/(?:(?:^|\n)event: ?|"type": ?")response\.(?:completed|incomplete|failed)/],
 }
 
 export type Ending = "whole" | "told" | "cut"
@@ -132,7 +137,7 @@ export type Ending = "whole" | "told" | "cut"
 /** `told`: it broke, and the host has said so itself in the last event. */
 export function endingOf(kind: EndpointKind, tail: string): Ending {
   const words = TERMINATORS[kind]
-  if (words === undefined || words.some((word) => tail.includes(word))) return "whole"
+  if (words === undefined || words.some((word) => word.test(tail))) return "whole"
   const last =
     tail
       .trimEnd()

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from "node:http"
+import { PassThrough } from "node:stream"
+import { expect, it } from "vitest"
+import { createBodyDesk, isProblem } from "./body.ts"
+import type { BodyDesk, ReadBody } from "./body.ts"
+import type { GatewayProblem } from "./core/errors.ts"
+
+const MIB = 1024 * 1024
+const large = Buffer.concat([Buffer.from('{"model":"m","x":"'), Buffer.alloc(60 * MIB, "a")])
+
+type Outcome = ReadBody | GatewayProblem
+type Fake = PassThrough & { headers: Record<string, string>; outcome: Promise<Outcome> }
+
+/** A request whose body a test sends as it likes. */
+function reading(desk: BodyDesk): Fake {
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const request = Object.assign(new PassThrough(), { headers: {}, outcome: promise })
+  desk.read(request as unknown as IncomingMessage, "/v1/chat/completions", resolve)
+  return request
+}
+const codeOf = (outcome: Outcome) => (isProblem(outcome) ? outcome.code : "read")
+
+it("gives back what clients held that went away in the middle of their bodies", async () => {
+  const desk = createBodyDesk(() => 0)
+  for (let n = 0; n < 4; n++) {
+    const request = reading(desk)
+    const gone = new Promise((resolve) => request.on("close", resolve))
+    // Nothing that names a model yet: it is held.
+    request.write(Buffer.alloc(60 * MIB, " "))
+    await new Promise(setImmediate)
+    request.destroy()
+    await gone
+  }
+  const next = reading(desk)
+  next.end(Buffer.concat([Buffer.from('{"model":"m"}'), Buffer.alloc(30 * MIB, " ")]))
+  expect(codeOf(await next.outcome)).toBe("read")
+})
+
+it("counts a body as held until its request is over", async () => {
+  const desk = createBodyDesk(() => 0)
+  const bodies: Outcome[] = []
+  for (let n = 0; n < 4; n++) {
+    const request = reading(desk)
+    request.write(large)
+    bodies.push(await request.outcome)
+  }
+  expect(bodies.map(codeOf)).toEqual(["read", "read", "read", "read"])
+  const ask = async (): Promise<string> => {
+    const request = reading(desk)
+    request.write(large)
+    return codeOf(await request.outcome)
+  }
+  expect(await ask()).toBe("gateway_error")
+  const [first] = bodies
+  if (first === undefined || isProblem(first)) throw new Error("the first body was not read")
+  first.release()
+  first.release()
+  expect(await ask()).toBe("read")
+  expect(await ask()).toBe("gateway_error")
+})
+
+it("ends those who send nothing for fifteen seconds, or a kilobyte a minute", async () => {
+  let nowMs = 0
+  const desk = createBodyDesk(() => nowMs)
+  const silent = reading(desk)
+  const slow = reading(desk)
+  const steady = reading(desk)
+  const over: string[] = []
+  void silent.outcome.then((outcome) => over.push(`silent ${codeOf(outcome)}`))
+  void slow.outcome.then((outcome) => over.push(`slow ${codeOf(outcome)}`))
+  void steady.outcome.then((outcome) => over.push(`steady ${codeOf(outcome)}`))
+  for (nowMs = 1_000; nowMs <= 30_000; nowMs += 1_000) {
+    slow.write(" ")
+    steady.write(" ".repeat(2_000))
+    await new Promise(setImmediate)
+    desk.tick(nowMs)
+  }
+  steady.end('{"model":"m"}')
+  await steady.outcome
+  expect(over).toEqual(["silent too_slow", "slow too_slow", "steady read"])
+})
