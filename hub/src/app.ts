@@ -222,6 +222,7 @@ export async function createApp({
   const gateway = createGateway({
     ...{ clock, basePath: config.basePath, routing: routing.port, fleet, breakers, access },
     keys: createKeys({ sql, clock, log }),
+    leases,
     ended: metrics.gatewayEnded,
   })
   const http = await createHttp({

@@ -61,17 +61,23 @@ export const AnthropicError = z.object({
 })
 export type AnthropicError = z.infer<typeof AnthropicError>
 
-/** A name that stands for more than one model. */
+/** Where a model is, and whether it is loaded there. */
+const ModelPlace = z.object({ host: HostId, state: z.nullable(ModelState) })
+
+/** A name that stands for more than one model, or for one of a frontier target. */
 export const VirtualModel = z.object({
   id: z.string(),
   description: z.string(),
+  /** The longest of those it may lead to now: a request goes to one that it fits. */
   context_length: z.nullable(z.int()),
+  /** What any of those can: a request that needs it goes there. */
   capabilities: z.array(z.string()),
+  /** Best first. */
+  hosts: z.array(ModelPlace),
+  /** Whether an answer needs no load. */
+  loaded: z.boolean(),
 })
 export type VirtualModel = z.infer<typeof VirtualModel>
-
-/** Where a model is, and whether it is loaded there. */
-const ModelPlace = z.object({ host: HostId, state: z.nullable(ModelState) })
 
 /** An entry of the gateway's `GET /v1/models`: OpenAI's four fields, what llama-swap adds, and where the model is. */
 export const GatewayModel = z.object({

@@ -66,6 +66,8 @@ export interface ExchangeEnd {
 
 /** As many as a policy may ask for. Beyond this the fleet has spoken: further hosts would only be told of the same trouble. */
 const MAX_ATTEMPTS = 10
+/** Where hosts that have too much to do do not say when to come back. */
+const BUSY_RETRY_S = 2
 /** Between two pieces of an answer that has begun. A prompt is read before the first one. */
 const STALLED_MS = 120_000
 
@@ -99,6 +101,8 @@ export class Exchange implements RelayListener, Seated {
   #head: { status: number; headers: string[]; length: number | null } | null = null
   #status: number | null = null
   #lastReply: FailedReply | null = null
+  /** Everyone who was asked said that it has too much to do. */
+  #isOnlyBusy = true
   /** Who failed last, and how, in words. */
   #lastFailure: string | null = null
   #bodySpent = false
@@ -325,6 +329,7 @@ export class Exchange implements RelayListener, Seated {
     this.#attempt = null
     this.#lastFailure = `${attempt.host ?? attempt.target ?? "the host"}: ${failure.detail}`
     if (end.reply !== null) this.#lastReply = end.reply
+    if (end.status !== 429) this.#isOnlyBusy = false
     if (failure.mayBeTheRequest) {
       this.#doubtful.push({ host: attempt.host, failure })
       if (attempt.host !== null) this.#desk.breakers.undecided(attempt.host)
@@ -376,6 +381,12 @@ export class Exchange implements RelayListener, Seated {
       this.#facts.answer.end(reply.body)
       return this.#close("failed", reply.status)
     }
+    if (this.#attempts > 0 && this.#isOnlyBusy) {
+      const reason = this.#lastFailure ?? "every host is busy"
+      const retryAfterS = retryAfterOf(reply) ?? BUSY_RETRY_S
+      const candidates = refusal?.candidates ?? []
+      return this.#refuse(refusalProblem({ code: "full", reason, retryAfterS, candidates }), "refused")
+    }
     if (refusal === null)
       return this.#refuse(
         problems.upstream(this.#lastFailure ?? "no host answered", "gateway_error", 503),
@@ -422,6 +433,12 @@ interface Served {
   readonly usage: TokenUsage | null
 }
 const NOT_SERVED: Served = { by: null, usage: null }
+
+/** Seconds that a host asks for; null where it gives a date or nothing. */
+function retryAfterOf(reply: FailedReply | null): number | null {
+  const given = reply?.headers["retry-after"]
+  return typeof given === "string" && /^\d{1,5}$/.test(given) ? Number(given) : null
+}
 
 function withoutLength({ headers, body }: FailedReply): Record<string, string | string[] | undefined> {
   return { ...headers, "content-length": String(body.length) }

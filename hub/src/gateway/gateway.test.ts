@@ -266,6 +266,20 @@ describe("failover", () => {
     expect(await (await reply).json()).toEqual({ from: "b" })
   })
 
+  it("is asked to come back where everybody has too much to do", async () => {
+    const busy = await host(json(429, { error: { message: "queue full" } }, { "retry-after": "7" }))
+    const world = await gateway({
+      hosts: [fleetHost("a", busy.url, ["m"]), fleetHost("b", busy.url, ["m"])],
+    })
+    const reply = await world.post("/v1/chat/completions", chat)
+    expect([reply.status, reply.headers.get("retry-after")]).toEqual([429, "7"])
+    expect((await said(reply)).error).toMatchObject({
+      code: "full",
+      message: expect.stringContaining("queue full"),
+    })
+    expect(busy.heard).toHaveLength(2)
+  })
+
   it("does not touch a client's own mistake", async () => {
     const a = await host(json(400, { error: { message: "bad", code: 400 } }))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"]), fleetHost("b", a.url, ["m"])] })
@@ -338,6 +352,34 @@ describe("what reaches no host", () => {
     const world = await gateway({ hosts: [] })
     const reply = await world.post("/v1/chat/completions", body)
     expect([reply.status, (await said(reply)).error.code]).toEqual([400, code])
+  })
+})
+
+describe("a lease", () => {
+  it.each([
+    ["known here", () => true],
+    ["of another hub", () => Promise.resolve(true)],
+  ])("whose token is stale, %s, is refused, and no host hears of it", async (_what, isStale) => {
+    const a = await host(json(200, {}))
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])], isStale })
+    const reply = await world.post("/v1/chat/completions", chat, { "x-boo-lease": "l-1;41" })
+    expect([reply.status, (await said(reply)).error.code]).toEqual([409, "lease_stale"])
+    expect(a.heard).toEqual([])
+  })
+
+  it("whose token is good, or that is named without one, goes on", async () => {
+    const a = await host(json(200, {}))
+    const asked: unknown[] = []
+    const isStale = (lease: unknown) => {
+      asked.push(lease)
+      return Promise.resolve(false)
+    }
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])], isStale })
+    for (const lease of ["l-1;42", "l-1"]) {
+      const reply = await world.post("/v1/chat/completions", chat, { "x-boo-lease": lease })
+      expect(reply.status).toBe(200)
+    }
+    expect(asked).toEqual([{ id: "l-1", token: 42 }])
   })
 })
 

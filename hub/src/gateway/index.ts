@@ -7,6 +7,7 @@ import { Roster } from "../platform/roster.ts"
 import { Answer } from "./answer.ts"
 import { Ask } from "./ask.ts"
 import { createBodyDesk, isProblem } from "./body.ts"
+import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
 import { endpointOf } from "./core/endpoints.ts"
 import type { Endpoint } from "./core/endpoints.ts"
@@ -18,7 +19,7 @@ import type { ExchangeEnd } from "./exchange.ts"
 import { createListing } from "./listing.ts"
 import type { Reservation } from "./keys.ts"
 import { createPools } from "./pools.ts"
-import type { FleetPort, RoutingPort } from "./ports.ts"
+import type { FleetPort, LeasesPort, RoutingPort } from "./ports.ts"
 import { gatewayRoutes } from "./routes.ts"
 import type { Keys } from "./run.ts"
 import { spentOf } from "./spent.ts"
@@ -38,6 +39,7 @@ export interface GatewayOptions {
   access: AccessPort
   /** Null where there are no keys to ask for. */
   keys: Keys | null
+  leases: LeasesPort
   /** Told of every request, once, when it is over. Must not wait. */
   ended?: (end: ExchangeEnd) => void
 }
@@ -58,7 +60,7 @@ const DRAIN_MS = 5_000
 
 /** The data plane: requests come in raw, go to whom `routing` names, and answers go back byte for byte. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { clock, routing, breakers, ended, keys } = options
+  const { clock, routing, breakers, ended, keys, leases } = options
   const now = (): number => clock.now()
   const base = options.basePath === "/" ? "" : options.basePath
   const pools = createPools()
@@ -81,6 +83,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     request.once("close", cancel)
   }
 
+  /** Says which lease is no longer the client's, or null: at once but for a lease that is not known here. */
+  const ifNotStale = (lease: Ask["lease"], then: (stale: string | null) => void): void => {
+    if (lease === null || lease.token === null) return then(null)
+    const { id, token } = lease
+    const stale = leases.isStale({ id, token })
+    if (typeof stale === "boolean") return then(stale ? id : null)
+    void stale.then((known) => then(known ? id : null))
+  }
+
   const forward = (
     endpoint: Extract<Endpoint, { does: "forward" }>,
     request: IncomingMessage,
@@ -92,12 +103,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     const answer = new Answer({ response, api, kind, requestId })
     const entry = door.enter(request)
     if (isProblem(entry)) return turnAway(request, () => answer.refuse(entry))
+    const { source, key } = entry
     let exchange: Exchange | null = null
-    bodies.read(request, target, (body) => {
-      if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
-      response.once("close", body.release)
-      const { source, key } = entry
-      const ask = new Ask({ requestId, endpoint: kind, source, keyLabel: key?.label ?? null, request, body })
+    const begin = (ask: Ask, body: ReadBody): void => {
       const reservation = key?.begin(ask) ?? null
       if (reservation !== null && isProblem(reservation))
         return turnAway(request, () => answer.refuse(reservation))
@@ -115,6 +123,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       exchange = begun
       running.add(begun)
       begun.start()
+    }
+    bodies.read(request, target, (body) => {
+      if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
+      response.once("close", body.release)
+      const ask = new Ask({ requestId, endpoint: kind, source, keyLabel: key?.label ?? null, request, body })
+      ifNotStale(ask.lease, (stale) => {
+        if (stale !== null) turnAway(request, () => answer.refuse(problems.staleLease(stale)))
+        else if (!response.destroyed) begin(ask, body)
+      })
     })
     response.on("close", () => {
       if (response.writableFinished) return

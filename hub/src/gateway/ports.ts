@@ -13,8 +13,16 @@ export interface RoutingPort {
   open(ask: RouteAsk): Passage
   /** `auto`, `auto:code`, ... and frontier models, for `GET /v1/models`. */
   virtualModels(): readonly VirtualModel[]
-  /** Where a name would go now, best first, without counting or queueing; for `props`. Empty: nowhere. */
+  /**
+   * Where a name would go now, best first, without counting or queueing, then who has it but may not be sent to now;
+   * for `props`. Empty: nobody has it.
+   */
   preview(model: string): readonly { host: HostId | null; model: string }[]
+}
+
+export interface LeasesPort {
+  /** Whether whoever says to hold a lease has lost it; from memory where it is known here. */
+  isStale(lease: { readonly id: string; readonly token: number }): boolean | Promise<boolean>
 }
 
 /** A request as far as it is known before it is sent on. What costs a look at the body is computed when it is read. */

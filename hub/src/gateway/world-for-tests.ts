@@ -11,7 +11,7 @@ import { createPlanner } from "./planner-for-tests.ts"
 import type { ExchangeEnd, Gateway } from "./index.ts"
 import type { FedBreakers } from "./breakers.ts"
 import type { AccessPort } from "./door.ts"
-import type { RoutingPort } from "./ports.ts"
+import type { LeasesPort, RoutingPort } from "./ports.ts"
 import type { Keys } from "./run.ts"
 
 export interface Heard {
@@ -142,6 +142,7 @@ export interface TestGatewayOptions {
   access?: AccessPort
   keyOf?: (host: HostId) => string | null
   keys?: Keys | null
+  isStale?: LeasesPort["isStale"]
 }
 
 const OPEN: AccessPort = { judge: () => ({ ok: true }) }
@@ -153,13 +154,14 @@ export async function testGateway({
   access = OPEN,
   keyOf = () => null,
   keys = null,
+  isStale = () => false,
 }: TestGatewayOptions) {
   const breakers = createBreakers()
   const ends: ExchangeEnd[] = []
   const now = (): number => systemClock.now()
   const fleet = { hosts: () => world.hosts }
   const gateway = createGateway({
-    ...{ clock: systemClock, basePath: "/", breakers, access, fleet, keys },
+    ...{ clock: systemClock, basePath: "/", breakers, access, fleet, keys, leases: { isStale } },
     routing: routing?.(breakers) ?? createPlanner({ fleet, breakers, keys: { keyOf }, now }),
     ended: (end) => void ends.push(end),
   })

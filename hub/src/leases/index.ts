@@ -1,3 +1,5 @@
+import { LeaseId } from "@boocontrol/shared/leases"
+import { BooError } from "@boocontrol/shared/errors"
 import type { FastifyInstance } from "fastify"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { LeaseRef, LeaseRow } from "@boocontrol/shared/leases"
@@ -43,6 +45,11 @@ export interface Leases {
   holderOf(host: HostId): Promise<LeaseView | null>
   /** Whether a lease that somebody names, with a token or without, is in force on a host; from memory. */
   holds(host: HostId, ref: LeaseRef): boolean
+  /**
+   * Whether a token that somebody gives with a lease is no longer, or never was, the lease's. From memory; only of a
+   * lease that is not known here is Postgres asked, since another hub may have given it this moment.
+   */
+  isStale(lease: { readonly id: string; readonly token: number }): boolean | Promise<boolean>
   /** The lease that somebody says to act under; throws LEASE_LOST, LEASE_TOKEN_STALE or LEASE_NOT_FOUND. */
   check(ref: LeaseRef): Promise<LeaseRow>
   /** Ends everything on a host because a person takes over; the token is above all that were given there. */
@@ -88,6 +95,17 @@ export function createLeases({ sql, nc, clock, hosts, frame, announcer, ...rest 
             lease.lease_id === lease_id &&
             (fencing_token === undefined || fencing_token === lease.fencing_token),
         ),
+    isStale({ id, token }) {
+      const known = watch.find(id)
+      if (known !== null) return known.fencing_token !== token
+      const lease_id = LeaseId.safeParse(id)
+      if (!lease_id.success) return true
+      return keeping.check({ lease_id: lease_id.data, fencing_token: token }).then(
+        () => false,
+        // Where Postgres is away nobody knows, and nobody is sent away.
+        (error: unknown) => error instanceof BooError,
+      )
+    },
     check: keeping.check,
     revoke: store.revoke,
     start: watch.start,

@@ -149,6 +149,24 @@ describe("an exclusive lease", () => {
     expect((await errorOf(await beat(lease_id, randomUUID()))).status).toBe(400)
   })
 
+  it("that is lost is refused by the gateway too, on the hub that gave it and on any other", async () => {
+    const { id } = await newHost()
+    const { lease_id, fencing_token } = await take(id)
+    const ask = (at: RunningHub, lease: string) =>
+      fetch(`${at.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-boo-lease": lease },
+        body: JSON.stringify({ model: "nobody-has-it", messages: [] }),
+      }).then(({ status }) => status)
+    const asked = (lease: string) => Promise.all([ask(hub, lease), ask(other, lease)])
+    expect(await asked(`${lease_id};${fencing_token}`)).toEqual([404, 404])
+    expect(await asked(`${lease_id};${fencing_token - 1}`)).toEqual([409, 409])
+    expect(await asked("nonsense;1")).toEqual([409, 409])
+    await give(lease_id)
+    expect(await asked(`${lease_id};${fencing_token}`)).toEqual([409, 409])
+    expect(await asked(lease_id)).toEqual([404, 404])
+  })
+
   it("that never was is a 404 that names those in force", async () => {
     const { id } = await newHost()
     const { lease_id } = await take(id)

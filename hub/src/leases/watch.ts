@@ -24,6 +24,8 @@ export interface LeaseWatch {
   /** In force on a host now, by this hub's memory. */
   of(host: HostId): LeaseInForce | null
   all(host: HostId): readonly LeaseInForce[]
+  /** Of whatever host; null where none of that id is in force. */
+  find(id: string): LeaseInForce | null
   /** Reads a host again: what was committed before the call is known afterwards. */
   refresh(host: HostId): Promise<void>
   /** Something about this lease or this host's queue has changed. */
@@ -156,6 +158,10 @@ export function createLeaseWatch(options: LeaseWatchOptions): LeaseWatch {
   return {
     of: (host) => deciding(inForce.get(host) ?? [], clock.now()),
     all: (host) => (inForce.get(host) ?? []).filter(({ endsAtMs }) => endsAtMs > clock.now()),
+    find: (id) =>
+      [...inForce.values()]
+        .flat()
+        .find(({ lease_id, endsAtMs }) => lease_id === id && endsAtMs > clock.now()) ?? null,
     refresh: reload,
     onChange(listener) {
       listeners.add(listener)

@@ -14,7 +14,8 @@ import { explanationOf } from "./core/explain.ts"
 import { collisionsOf, resolveName } from "./core/names.ts"
 import { compilePolicy } from "./core/policy.ts"
 import { guessOf } from "./core/priors.ts"
-import type { HostModel, RouteHost } from "./core/view.ts"
+import { providerOf } from "./core/view.ts"
+import type { HostModel, Place, RouteHost } from "./core/view.ts"
 
 const NOBODY: ReadonlySet<string> = new Set()
 
@@ -33,14 +34,22 @@ export function explain(deciding: Deciding, ask: RouteAsk, policy?: RoutePolicy)
 export function resolve({ names, policies }: Deciding, ids: readonly string[]): ResolveReply {
   return {
     rows: ids.map((id) => {
-      const { policy, problem } = resolveName(names, id)
+      const { policy, places, problem } = resolveName(names, id)
       if (problem !== null) return { id, route: "gateway_error", reason: problem }
+      const [first] = places
+      // Who is away comes back; who is switched off stays so until somebody changes it.
+      if (policy === null && first !== undefined && places.every(isSwitchedOff))
+        return { id, route: "gateway_error", reason: `${providerOf(first)} is switched off` }
       const isOff = policy !== null && policies.get(policy)?.policy.enabled !== true
       return isOff
         ? { id, route: "gateway_error", reason: `policy ${policy} is switched off` }
         : { id, route: "gateway" }
     }),
   }
+}
+
+function isSwitchedOff(place: Place): boolean {
+  return place.kind === "host" ? !place.host.enabled : !place.target.enabled || !place.target.hasCredential
 }
 
 /** Every model on every host and target with what is known of it, and who is best for what now. */

@@ -31,6 +31,7 @@ import { routingRoutes } from "./routes.ts"
 import { dispatchesStore } from "./store/dispatches.ts"
 import { policiesStore } from "./store/policies.ts"
 import { targetsStore } from "./store/targets.ts"
+import { previewAsk, virtualModels } from "./virtual-models.ts"
 import { createWaitingRoom } from "./waiting-room.ts"
 
 export interface RoutingOptions {
@@ -230,22 +231,10 @@ export function createRouting(options: RoutingOptions): Routing {
     }),
     port: {
       open: (ask) => openPassage(ask, parts),
-      virtualModels: () =>
-        virtualModels(
-          catalogue,
-          view.current().view.hosts.map(({ id }) => id),
-        ),
+      virtualModels: () => virtualModels(catalogue, deciding()),
       preview(model) {
-        const ask = {
-          model,
-          source: null,
-          key: null,
-          endpoint: "chat/completions",
-          prompt_tokens: null,
-          max_tokens: null,
-        }
-        const rest = { tools: false, images: false, headers: {}, session: null, lease: null }
-        return decide({ ...ask, ...rest }, new Set(), deciding()).ranked.map(({ place }) => ({
+        const { ranked, refused } = decide(previewAsk(model), new Set(), deciding())
+        return [...ranked, ...refused].map(({ place }) => ({
           host: place.kind === "host" ? HostId.parse(place.host.id) : null,
           model: place.model.id,
         }))
@@ -304,29 +293,4 @@ function failureKind(kind: string, status: number | null): FailureKind {
   if (kind === "refused" || kind === "unreachable") return "refused"
   if (kind === "timeout" || kind === "stalled") return "timeout"
   return status === null ? "broken" : "status"
-}
-
-function virtualModels(
-  catalogue: ReturnType<typeof createCatalogue>,
-  hosts: readonly string[],
-): VirtualModel[] {
-  const policies = catalogue
-    .rows()
-    .filter(({ policy }) => policy.enabled)
-    .map(({ name, policy }): VirtualModel => ({
-      id: name === "auto" ? "auto" : `auto:${name}`,
-      description: policy.description ?? `policy ${name}`,
-      ...{ context_length: null, capabilities: [] },
-    }))
-  const targets = catalogue
-    .targets()
-    .filter(({ target }) => target.enabled && target.has_credential && !hosts.includes(target.target_id))
-    .flatMap(({ target }) =>
-      target.models.map((model): VirtualModel => ({
-        id: `${target.target_id}/${model.id}`,
-        description: `${model.id} at ${target.display_name}`,
-        ...{ context_length: model.context_length ?? null, capabilities: model.capabilities },
-      })),
-    )
-  return [...policies, ...targets]
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
+import { GatewayModels } from "@boocontrol/shared/gateway"
 import { pageOf } from "@boocontrol/shared/http"
 import { RoutePolicyRow } from "@boocontrol/shared/route-policy"
 import {
@@ -152,6 +153,40 @@ describe("policies", () => {
     const played = ReplayReply.parse(await (await post("replay", { policy })).json())
     expect(played.with_policy).toMatchObject({ requests: 0, swaps: 0 })
   })
+})
+
+it("lists what a policy leads to now, and what it can", async () => {
+  const { data } = GatewayModels.parse(await (await fetch(`${hub.url}/v1/models`)).json())
+  const auto = data.find(({ id }) => id === "auto")
+  expect(auto).toMatchObject({ status: { value: "loaded" }, boo: { kind: "virtual" } })
+  expect(auto?.context_length).toBeGreaterThan(0)
+  expect(new Set(auto?.boo.hosts.map(({ host }) => host))).toEqual(new Set(["warm", "cold"]))
+  const code = data.find(({ id }) => id === "auto:code")
+  expect(code?.boo.hosts[0]).toEqual({ host: "warm", state: "stopped" })
+})
+
+it("says which stored ids lead to a host that is switched off", async () => {
+  world.say(
+    envelope("presence", presence({ advertise_url: "http://off:8080" }), { host: "off", atMs: Date.now() }),
+  )
+  const only = envelope(
+    "models",
+    { models: [model("only-here", "ready")], transitions: [] },
+    {
+      ...{ host: "off", atMs: Date.now(), seq: 1 },
+    },
+  )
+  world.say(only)
+  const asked = async () => {
+    const reply = await post("resolve", { ids: ["only-here"] })
+    return ResolveReply.parse(await reply.json()).rows[0]
+  }
+  await expect.poll(async () => (await asked())?.route, { timeout: 5000 }).toBe("gateway")
+  await hub.send("PATCH", "/hosts/off", { enabled: false })
+  await expect
+    .poll(asked, { timeout: 5000 })
+    .toEqual({ id: "only-here", route: "gateway_error", reason: "off is switched off" })
+  await hub.get("/hosts/off", { method: "DELETE" })
 })
 
 it("says which stored ids of another application are gone, and leaves them as they are", async () => {

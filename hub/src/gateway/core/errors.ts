@@ -71,6 +71,10 @@ export const problems = {
   forbidden: (message: string, code: string): GatewayProblem => ({
     ...{ status: 403, type: "permission_error", code, message },
   }),
+  staleLease: (lease: string): GatewayProblem => ({
+    ...{ status: 409, type: "conflict_error", code: "lease_stale" },
+    message: `The token given with lease ${lease} is not, or no longer, the lease's: acquire a lease again, or send none`,
+  }),
   limited: (message: string, code: string, retryAfterS: number): GatewayProblem => ({
     ...{ status: 429, type: "rate_limit_error", code, message, retryAfterS },
   }),

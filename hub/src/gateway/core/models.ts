@@ -82,15 +82,15 @@ function collisionOf(name: string, places: readonly Place[]): { collision?: stri
 }
 
 function virtualModel(
-  { id, description, context_length, capabilities }: VirtualModel,
+  { id, description, context_length, capabilities, hosts, loaded }: VirtualModel,
   created: number,
 ): GatewayModel {
   return {
     ...{ id, object: "model", created, owned_by: "boocontrol", description },
     ...(context_length !== null && { context_length, meta: { n_ctx: context_length } }),
     ...(capabilities.includes("function_calling") && { supported_parameters: ["tools", "tool_choice"] }),
-    status: { value: "unloaded" },
-    boo: { kind: "virtual", hosts: [], capabilities },
+    status: { value: loaded ? "loaded" : "unloaded" },
+    boo: { kind: "virtual", hosts: [...hosts], capabilities: [...capabilities] },
   }
 }
 

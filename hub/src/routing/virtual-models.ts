@@ -1,0 +1,61 @@
+import type { VirtualModel } from "@boocontrol/shared/gateway"
+import { HostId } from "@boocontrol/shared/ids"
+import type { RouteAsk } from "@boocontrol/shared/routing"
+import type { Catalogue } from "./catalogue.ts"
+import { decide } from "./core/decide.ts"
+import type { Deciding } from "./core/decide.ts"
+
+/** The plainest request for a name, to look where it leads. */
+export function previewAsk(model: string): RouteAsk {
+  return {
+    ...{
+      model,
+      source: null,
+      key: null,
+      endpoint: "chat/completions",
+      prompt_tokens: null,
+      max_tokens: null,
+    },
+    ...{ tools: false, images: false, headers: {}, session: null, lease: null },
+  }
+}
+
+/** Names of policies and of frontier models, with what they lead to now. */
+export function virtualModels(
+  catalogue: Pick<Catalogue, "rows" | "targets">,
+  deciding: Deciding,
+): VirtualModel[] {
+  const hosts = new Set(deciding.view.hosts.map(({ id }) => id))
+  const policies = catalogue
+    .rows()
+    .filter(({ policy }) => policy.enabled)
+    .map(({ name, policy }): VirtualModel => {
+      const id = name === "auto" ? "auto" : `auto:${name}`
+      return { id, description: policy.description ?? `policy ${name}`, ...leadsTo(id, deciding) }
+    })
+  const targets = catalogue
+    .targets()
+    .filter(({ target }) => target.enabled && target.has_credential && !hosts.has(target.target_id))
+    .flatMap(({ target }) =>
+      target.models.map((model): VirtualModel => ({
+        id: `${target.target_id}/${model.id}`,
+        description: `${model.id} at ${target.display_name}`,
+        ...{ context_length: model.context_length ?? null, capabilities: model.capabilities },
+        ...{ hosts: [], loaded: true },
+      })),
+    )
+  return [...policies, ...targets]
+}
+
+function leadsTo(id: string, deciding: Deciding): Omit<VirtualModel, "id" | "description"> {
+  const places = decide(previewAsk(id), new Set(), deciding).ranked.map(({ place }) => place)
+  const contexts = places.flatMap(({ model }) => model.contextLength ?? [])
+  return {
+    context_length: contexts.length > 0 ? Math.max(...contexts) : null,
+    capabilities: [...new Set(places.flatMap(({ model }) => model.capabilities))].sort(),
+    hosts: places.flatMap((place) =>
+      place.kind === "host" ? [{ host: HostId.parse(place.host.id), state: place.model.state }] : [],
+    ),
+    loaded: places.some((place) => place.kind === "target" || place.model.state === "ready"),
+  }
+}
