@@ -12,6 +12,7 @@ import { laneOf } from "../spool/lanes.ts"
 import type { Spool, SpoolLoss, SpoolRecord } from "../spool/ports.ts"
 import { createLane } from "./lane.ts"
 import type { Lane } from "./lane.ts"
+import { distinctTimes } from "./note-times.ts"
 import type { CoreKind, DurableKind, Publisher } from "./ports.ts"
 import { readPubAck } from "./pub-ack.ts"
 import { jsonParts } from "./split.ts"
@@ -54,6 +55,7 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
   const ackPrefix = `${inboxPrefixOf(host)}.${boot}`
   const envelopeHead = `{"v":${ENVELOPE_VERSION},"host":"${host}","instance":"${instance}","boot":"${boot}"`
   const subjectOf = new Map<EventKind, string>()
+  const distinct = distinctTimes()
   let seq = 0
   let isOpen = false
   // Until then nobody knows what is left to be sent.
@@ -125,8 +127,8 @@ export function createPublisher(options: PublisherOptions): RunningPublisher {
     }
   }
 
-  async function durable<K extends DurableKind>(kind: K, data: EventData[K]): Promise<void> {
-    const parts = jsonParts(kind, data)
+  async function durable(kind: DurableKind, data: EventData[DurableKind]): Promise<void> {
+    const parts = jsonParts(kind, "note" in data ? distinct(data) : data)
     if (parts.length === 0)
       throw new Error(`a ${kind} message is too large to be sent, whatever is cut from it`)
     const kept = parts.map((json) => {

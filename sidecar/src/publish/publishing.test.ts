@@ -19,6 +19,8 @@ import { natsLink } from "../platform/nats.ts"
 import { diskSpool } from "../spool/disk.ts"
 import type { Spool } from "../spool/ports.ts"
 import { memoryFiles } from "../spool/test/memory-files.ts"
+import { sized } from "../spool/test/messages.ts"
+import { crashed, life } from "../spool/test/world.ts"
 import { createPublishing } from "./index.ts"
 import { resumeAsk } from "./resume.ts"
 
@@ -27,9 +29,11 @@ interface Given {
   host?: HostId
   clock?: Clock
   credsFile?: string
+  /** What earlier lives left in the spool. */
+  contents?: Map<string, Buffer>
 }
 
-function publishingAt({ url, credsFile, ...given }: Given) {
+function publishingAt({ url, credsFile, contents, ...given }: Given) {
   const { host = HostId.parse(`t-${randomUUID().slice(0, 8)}`), clock = systemClock() } = given
   const warnings: string[] = []
   const log = { info: () => {}, warn: (message: string) => void warnings.push(message) }
@@ -39,7 +43,7 @@ function publishingAt({ url, credsFile, ...given }: Given) {
     // The connection itself lives in real time.
     clock: systemClock(),
   })
-  const spool = diskSpool({ files: memoryFiles(), maxBytes: 50_000_000, clock, log })
+  const spool = diskSpool({ files: memoryFiles(contents), maxBytes: 50_000_000, clock, log })
   const publishing = createPublishing({
     ...identity,
     ...{ clock, log, link, spool, presence, onOpen: () => {}, onSpoolProblem: () => {} },
@@ -95,20 +99,25 @@ async function makeStreams(client: NatsConnection): Promise<void> {
 }
 
 async function storedNotes(client: NatsConnection): Promise<{ number: unknown; seq: number | null }[]> {
+  const envelopes = await noteEnvelopes(client)
+  return envelopes.map(({ seq, data }) => ({ number: data.detail["number"], seq }))
+}
+
+async function noteEnvelopes(client: NatsConnection): Promise<NoteEnvelope[]> {
   const manager = await jetstreamManager(client)
   const { state } = await manager.streams.info("BOO_EVENTS")
-  const stored = []
+  const stored: NoteEnvelope[] = []
   for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
     const message = await manager.streams.getMessage("BOO_EVENTS", { seq })
     const envelope: unknown = message?.json()
-    if (isNote(envelope)) stored.push({ number: envelope.data.detail["number"], seq: envelope.seq })
+    if (isNote(envelope)) stored.push(envelope)
   }
   return stored
 }
 
 interface NoteEnvelope {
   seq: number | null
-  data: { detail: Record<string, unknown> }
+  data: EventData["note"]
 }
 function isNote(value: unknown): value is NoteEnvelope {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "note"
@@ -117,6 +126,16 @@ function isNote(value: unknown): value is NoteEnvelope {
 /** Everything that was kept is in its stream. */
 async function allStored(spool: Spool): Promise<void> {
   await vi.waitFor(() => expect(spool.status().depth).toBe(0), 20_000)
+}
+
+/** A folder with two files that a full spool gave up, and died before it could tell. */
+async function twoLosses(): Promise<Map<string, Buffer>> {
+  const one = await life({ maxBytes: 1024 * 1024 })
+  for (let seq = 1; seq <= 19; seq += 1) {
+    one.add(sized("BOO_PERF", seq, 60_000))
+    await one.settle()
+  }
+  return new Map([...crashed(one)].filter(([name]) => name.endsWith(".dropped")))
 }
 
 const note = (number: number) => ({ note: "test", ts: instantOf(Date.now()), detail: { number } })
@@ -180,6 +199,30 @@ describe("a host that speaks over NATS", () => {
     await makeStreams(client)
     await allStored(spool)
     expect(await storedNotes(client)).toHaveLength(1)
+  })
+
+  it("tells each loss of an earlier life in a note with a time of its own, and then forgets it", async () => {
+    const contents = await twoLosses()
+    const nats = await natsForTest()
+    const client = await clientOf(nats.url)
+    await makeStreams(client)
+    const clock = manualClock()
+    const { link, spool } = publishingAt({ url: nats.url, clock, contents })
+    await vi.waitFor(() => expect(link.connected()).toBe(true), 5_000)
+    await clock.advance(1_000)
+    await allStored(spool)
+    const notes = (await noteEnvelopes(client)).map(({ data }) => data)
+    const lost = { reason: "no_room", count: 1, by_kind: { perf: 1 } }
+    const [first, second] = ["2025-06-15T15:06:40.001Z", "2025-06-15T15:06:40.002Z"]
+    expect(notes).toMatchObject([
+      { note: "spool_dropped", ts: "2026-01-01T00:00:01.000Z", detail: { ...lost, from: first, to: first } },
+      {
+        note: "spool_dropped",
+        ts: "2026-01-01T00:00:01.001Z",
+        detail: { ...lost, from: second, to: second },
+      },
+    ])
+    expect([...contents.keys()].filter((name) => name.endsWith(".dropped"))).toEqual([])
   })
 
   it("waits for a nats-server that is not there yet, and says that it waits", async () => {
