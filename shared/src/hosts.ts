@@ -61,7 +61,10 @@ export const SpoolStatus = z.object({
   bytes: z.int(),
   oldest_at: z.nullable(Instant),
   dropped: z.int(),
-  /** Why nothing can be written there; absent while it can. What waits is then in memory only. */
+  /**
+   * What is wrong with the disk; absent while nothing is. Either nothing can be written, and what waits is in memory
+   * only, or what was written cannot be synced, and a power cut would take it.
+   */
   problem: z.optional(z.string()),
   /** Since when. */
   problem_at: z.optional(Instant),

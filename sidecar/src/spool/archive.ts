@@ -1,6 +1,5 @@
 import type { Clock } from "../platform/clock.ts"
 import { reasonOf } from "../platform/log.ts"
-import type { Log } from "../platform/log.ts"
 import type { SpoolFiles } from "./files.ts"
 import { doneEntries, scan } from "./format.ts"
 import { addLost, emptyLoss } from "./losses.ts"
@@ -28,8 +27,9 @@ export interface Archive {
 export interface ArchiveOptions {
   files: SpoolFiles
   clock: Clock
-  log: Log
   segments(): readonly Segment[]
+  /** Why what was written may not be on the disk; null when it is, or need not be any more. */
+  onSyncProblem(why: string | null): void
 }
 
 /** What a power cut may take. More often only wears out the disk. */
@@ -37,15 +37,18 @@ const SYNC_EVERY_MS = 1_000
 /** What is sent twice after a crash. The stream knows the ids of the last minutes, so these need not be fewer. */
 const LIST_DONE_EVERY_MS = 10_000
 
-export function createArchive({ files, clock, log, segments }: ArchiveOptions): Archive {
+export function createArchive({ files, clock, segments, onSyncProblem }: ArchiveOptions): Archive {
   const retired: Segment[] = []
   const cancel: Record<"sync" | "list", (() => void) | null> = { sync: null, list: null }
   let flushing: Promise<void> | null = null
+  let isFailing = false
+  let isEnding = false
 
   function later(what: "sync" | "list", ms: number): void {
+    if (isEnding) return
     cancel[what] ??= clock.setTimeout(() => {
       cancel[what] = null
-      void each(what === "sync" ? sync : saveDone)
+      void (what === "sync" ? each(sync).then(lookWhetherSynced) : each(saveDone))
     }, ms)
   }
 
@@ -61,6 +64,7 @@ export function createArchive({ files, clock, log, segments }: ArchiveOptions): 
   }
 
   async function flush(): Promise<void> {
+    isEnding = true
     for (const what of ["sync", "list"] as const) {
       cancel[what]?.()
       cancel[what] = null
@@ -73,12 +77,45 @@ export function createArchive({ files, clock, log, segments }: ArchiveOptions): 
     const due = segment.unsynced
     segment.unsynced = false
     // What the stream has need not survive here.
-    if (!due || waitingIn(segment) === 0 || segment.file === null) return segment.syncing ?? Promise.resolve()
-    const mine = segment.file
-      .sync()
-      .catch((error: unknown) => log.warn(`the spool could not be synced: ${reasonOf(error)}`))
-    segment.syncing = mine
-    return mine
+    if (!due || waitingIn(segment) === 0) return segment.syncing ?? Promise.resolve()
+    segment.syncing = syncAfter(segment.syncing, segment)
+    return segment.syncing
+  }
+
+  async function syncAfter(before: Promise<void> | null, segment: Segment): Promise<void> {
+    await before
+    try {
+      await (segment.syncFailed ? writeAgain(segment) : segment.file?.sync())
+      segment.syncFailed = false
+    } catch (error) {
+      segment.unsynced = true
+      segment.syncFailed = true
+      isFailing = true
+      later("sync", SYNC_EVERY_MS)
+      onSyncProblem(reasonOf(error))
+    }
+  }
+
+  /**
+   * Linux forgets that a page could not be written once it has said so, and calls the next sync a success: only what
+   * is written once more is tried once more. A file that grows no more may be closed by then.
+   */
+  async function writeAgain(segment: Segment): Promise<void> {
+    const name = logNameOf(segment)
+    const records = await files.read(name, { at: 0, bytes: segment.bytes })
+    const file = await files.open(name)
+    try {
+      await file.write([records], 0)
+      await file.sync()
+    } finally {
+      await file.close().catch(() => undefined)
+    }
+  }
+
+  function lookWhetherSynced(): void {
+    if (!isFailing) return
+    isFailing = segments().some((segment) => segment.syncFailed && waitingIn(segment) > 0)
+    if (!isFailing) onSyncProblem(null)
   }
 
   async function saveDone(segment: Segment): Promise<void> {
@@ -119,6 +156,7 @@ export function createArchive({ files, clock, log, segments }: ArchiveOptions): 
         cancel.sync()
         cancel.sync = null
       }
+      lookWhetherSynced()
     },
     flush,
     close,

@@ -289,6 +289,80 @@ describe("a disk that cannot be written", () => {
   })
 })
 
+describe("a disk that cannot make sure of what it was given", () => {
+  const sync = (operation: string) => (operation === "sync" ? { code: "EIO" } : null)
+
+  it("is given it again and asked again without a new message, and that is said until it can", async () => {
+    const one = await life()
+    await fill(one, EVENTS, [1])
+    one.files.fail = sync
+    await one.clock.advance(1_000)
+    const beganAt = instantOf(one.clock.now())
+    await one.clock.advance(2_000)
+    const { problem, problem_at } = one.spool.status()
+    expect([problem, problem_at]).toEqual([expect.stringMatching(/cannot be synced.*EIO/), beganAt])
+    expect(one.said.filter((line) => line.startsWith("the spool cannot be synced"))).toHaveLength(1)
+    one.files.fail = () => null
+    one.files.log.length = 0
+    await one.clock.advance(1_000)
+    expect(one.files.log).toEqual(
+      ["read", "open", "write", "sync"].map((operation) => `${operation} events-0000000001.log`),
+    )
+    expect(one.said.at(-1)).toBe("problem: none")
+    expect(one.clock.pending()).toBe(0)
+    await fill(one, EVENTS, [2])
+    expect(await (await life({ contents: crashed(one) })).seqs(EVENTS)).toEqual([1, 2])
+  })
+
+  it("is asked again for a file that grows no more, and what is written meanwhile stays as it is", async () => {
+    const one = await life()
+    one.files.fail = sync
+    await fill(one, PERF, range(1, 15), 100_000)
+    await one.clock.advance(1_000)
+    await fill(one, PERF, [16])
+    expect(one.spool.status().problem).toContain("cannot be synced")
+    one.files.fail = (operation, name) => (name === "perf-0000000001.log" ? sync(operation) : null)
+    await one.clock.advance(1_000)
+    expect(one.spool.status().problem).toContain("cannot be synced")
+    one.files.fail = () => null
+    await one.clock.advance(1_000)
+    expect(one.spool.status().problem).toBeUndefined()
+    expect(await (await life({ contents: crashed(one) })).seqs(PERF)).toEqual(range(1, 16))
+  })
+
+  it("matters no more when all is stored", async () => {
+    const one = await life()
+    await fill(one, EVENTS, [1])
+    one.files.fail = sync
+    await one.clock.advance(1_000)
+    one.spool.remove(EVENTS, 1)
+    expect(one.spool.status().problem).toBeUndefined()
+    one.files.log.length = 0
+    await one.clock.advance(20_000)
+    expect(one.files.log).toEqual(["append events-0000000001.done"])
+  })
+
+  it("does not hide that it cannot be written", async () => {
+    const one = await life()
+    await fill(one, EVENTS, [1])
+    one.files.fail = (operation) => sync(operation) ?? (operation === "write" ? { code: "ENOSPC" } : null)
+    one.add(message(EVENTS, 2))
+    await one.clock.advance(1_000)
+    expect(one.spool.status().problem).toMatch(/cannot be written.*ENOSPC/)
+    one.files.fail = sync
+    await one.clock.advance(3_000)
+    expect(one.spool.status().problem).toMatch(/cannot be synced.*EIO/)
+  })
+
+  it("does not keep the process from ending", async () => {
+    const one = await life()
+    await fill(one, EVENTS, [1])
+    one.files.fail = sync
+    await one.spool.close()
+    expect(one.clock.pending()).toBe(0)
+  })
+})
+
 describe("files that were spoilt", () => {
   async function spoilt(at: number): Promise<Map<string, Buffer>> {
     const one = await life()

@@ -53,12 +53,12 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
   const { files, maxBytes, clock, log } = options
   const segmentBytes = Math.min(SEGMENT_BYTES, Math.max(SMALLEST_SEGMENT_BYTES, maxBytes / SEGMENTS_IN_FULL))
   const ledger = createLedger(() => events.onLoss())
-  const archive = createArchive({ files, clock, log, segments: allSegments })
+  const archive = createArchive({ files, clock, segments: allSegments, onSyncProblem })
   let lanes = lanesOf({ BOO_EVENTS: [], BOO_PERF: [] })
   let events: SpoolEvents = SILENT
   let early: Held[] = []
   let state: State = "opening"
-  let problem: string | null = null
+  const problems: Record<"write" | "sync", string | null> = { write: null, sync: null }
   let problemAtMs = 0
   let nextNumber = 1
   let nextPosition: Recovered["nextPosition"] = { BOO_EVENTS: 1, BOO_PERF: 1 }
@@ -186,8 +186,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
 
   function withoutDisk(why: string): void {
     const said = `the spool cannot be written, what waits is kept in memory only: ${why}`
-    if (said !== problem) log.warn(said)
-    tell(said)
+    tell("write", said)
     if (state !== "writing") return
     state = "memory"
     for (const { waiting } of Object.values(lanes))
@@ -199,14 +198,26 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     state = "writing"
     retryMs = FIRST_RETRY_MS
     log.info("the spool is written again")
-    tell(null)
+    tell("write", null)
   }
 
-  function tell(what: string | null): void {
-    if (problem === what) return
+  function onSyncProblem(why: string | null): void {
+    if (why === null) log.info("what waits in the spool is on the disk again")
+    tell("sync", why && `the spool cannot be synced, a power cut would take what was written last: ${why}`)
+  }
+
+  function problem(): string | null {
+    return problems.write ?? problems.sync
+  }
+
+  function tell(of: "write" | "sync", what: string | null): void {
+    if (problems[of] === what) return
+    if (what !== null) log.warn(what)
+    const before = problem()
+    problems[of] = what
+    if (problem() === before) return
     // Another reason is not another beginning.
-    if (problem === null) problemAtMs = clock.now()
-    problem = what
+    if (before === null) problemAtMs = clock.now()
     events.onProblem()
   }
 
@@ -312,6 +323,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
     takeLosses: () => ledger.take(),
     told: (loss) => void ledger.told(loss),
     status() {
+      const said = problem()
       const all = Object.values(lanes)
       const oldest = Math.min(...all.map((lane) => lane.oldestAtMs()))
       return {
@@ -319,7 +331,7 @@ export function diskSpool(options: DiskSpoolOptions): Spool {
         bytes: all.reduce((sum, lane) => sum + lane.bytes(), 0),
         oldest_at: Number.isFinite(oldest) ? instantOf(oldest) : null,
         dropped: ledger.count(),
-        ...(problem === null ? {} : { problem, problem_at: instantOf(problemAtMs) }),
+        ...(said === null ? {} : { problem: said, problem_at: instantOf(problemAtMs) }),
       }
     },
     async close() {

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdtempSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
@@ -56,6 +65,20 @@ describe("the spool in real files", () => {
     expect(spool.status().depth).toBe(299)
     const [record] = await spool.read("BOO_EVENTS", 0, 1)
     expect(record).toMatchObject({ seq: 3, payload: sized("BOO_EVENTS", 3, 5_000).payload })
+  })
+
+  it("can be written over in place", async () => {
+    const folder = freshFolder()
+    const files = folderFiles(folder)
+    const made = await files.create("events-0000000001.log")
+    await made.write([Buffer.from("first, second")], 0)
+    await made.close()
+    const again = await files.open("events-0000000001.log")
+    await again.write([Buffer.from("FIRST")], 0)
+    await again.sync()
+    await again.close()
+    expect(readFileSync(join(folder, "events-0000000001.log"), "utf8")).toBe("FIRST, second")
+    await expect(files.open("events-0000000002.log")).rejects.toThrow("ENOENT")
   })
 
   it("holds on where the folder is taken away, and goes on in a new one", async () => {

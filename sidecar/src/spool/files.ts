@@ -27,6 +27,8 @@ export interface Span {
 export interface SpoolFiles {
   list(): Promise<FileSize[]>
   create(name: string): Promise<GrowingFile>
+  /** One that is there already. */
+  open(name: string): Promise<GrowingFile>
   read(name: string, span: Span): Promise<Buffer>
   append(name: string, bytes: Uint8Array): Promise<void>
   truncate(name: string, bytes: number): Promise<void>
@@ -54,6 +56,9 @@ export function folderFiles(folder: string): SpoolFiles {
     async create(name) {
       await called<string | undefined>((done) => fs.mkdir(folder, { recursive: true, mode: 0o700 }, done))
       return growing(await called<number>((done) => fs.open(path(name), "wx", 0o600, done)), folder)
+    },
+    async open(name) {
+      return growing(await called<number>((done) => fs.open(path(name), "r+", done)), folder)
     },
     async read(name, { at, bytes, into }) {
       const fd = await called<number>((done) => fs.open(path(name), "r", done))

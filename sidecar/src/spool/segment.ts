@@ -24,6 +24,8 @@ export interface Segment {
   /** Written, and not yet known to be on the disk. */
   unsynced: boolean
   syncing: Promise<void> | null
+  /** The last sync failed, so that what was written before it may not be on the disk whatever the next one says. */
+  syncFailed: boolean
   /** Part of it could not be read, and that was told: it is set aside, not removed. */
   scarred: boolean
   /** Part of it turned out to be unreadable in this life. */
@@ -87,7 +89,7 @@ export function newSegment(lane: StreamName, number: number, base: number): Segm
   return {
     ...{ lane, number, base, bytes: 0, count: 0, done: new Set(), unsavedDone: [], pendingBytes: 0 },
     ...{ oldestAtMs: Infinity, doneUpTo: base - 1, file: null, unsynced: false, syncing: null },
-    ...{ scarred: false, damaged: false },
+    ...{ syncFailed: false, scarred: false, damaged: false },
   }
 }
 

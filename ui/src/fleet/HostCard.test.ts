@@ -82,7 +82,7 @@ describe("the card of a host that is", () => {
   it("without a disk for its spool: says what is at risk", () => {
     const spool = { depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem: "no space left" }
     const { shown } = card({ spool })
-    expect(shown.get(".trouble").text()).toContain("spool cannot be written")
+    expect(shown.get(".trouble").text()).toContain("spool not safe")
     expect(shown.get(".trouble").attributes("title")).toContain("free space")
   })
 })

@@ -2,7 +2,7 @@ import type { GrowingFile, SpoolFiles } from "../files.ts"
 
 /** What the spool does to its folder, in the order it happens. */
 export type Operation =
-  "list" | "create" | "write" | "truncate" | "sync" | "read" | "append" | "rename" | "remove"
+  "list" | "create" | "open" | "write" | "truncate" | "sync" | "read" | "append" | "rename" | "remove"
 
 export interface MemoryFiles extends SpoolFiles {
   /** The folder as it is; to be looked at, spoilt, or handed to the next life. */
@@ -29,6 +29,11 @@ export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
       done("create", name, () => {
         if (contents.has(name)) throw errorOf("EEXIST")
         contents.set(name, Buffer.alloc(0))
+        return growing(name)
+      }),
+    open: (name) =>
+      done("open", name, () => {
+        file(name)
         return growing(name)
       }),
     read: (name, { at, bytes }) => done("read", name, () => Buffer.from(file(name).subarray(at, at + bytes))),
@@ -71,7 +76,10 @@ export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
         const failure = world.fail("write", name)
         const bytes = Buffer.concat(parts)
         const written = failure ? bytes.subarray(0, failure.partBytes ?? 0) : bytes
-        contents.set(name, Buffer.concat([file(name).subarray(0, at), written]))
+        contents.set(
+          name,
+          Buffer.concat([file(name).subarray(0, at), written, file(name).subarray(at + written.length)]),
+        )
         if (failure) throw errorOf(failure.code)
       },
       truncate: (bytes) => world.truncate(name, bytes),

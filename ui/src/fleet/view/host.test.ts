@@ -46,13 +46,13 @@ describe("what is wrong with a host", () => {
           problem: "the spool cannot be written: no space left",
         },
       },
-      [`spool cannot be written since ${clockMinute(NOW - 60_000)}`],
+      [`spool not safe since ${clockMinute(NOW - 60_000)}`],
       "bad",
     ],
     [
       "a spool that cannot be written, as an older sidecar says it",
       { spool: { depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem: "no space left" } },
-      ["spool cannot be written"],
+      ["spool not safe"],
       "bad",
     ],
     [
@@ -99,10 +99,12 @@ describe("what is wrong with a host", () => {
     expect(pulseOf(host, troubles).tone).toBe(tone)
   })
 
-  it("says of a spool that cannot be written why, what is at risk and what to do", () => {
+  it("says of a spool that is not safe why, what is at risk and what to do", () => {
     const spool = { depth: 3, bytes: 0, oldest_at: null, dropped: 0, problem: "no space left" }
     const [found] = troublesOf(aHost({ spool }), null, NOW)
-    expect(found?.title).toMatch(/no space left.*lost if the sidecar stopped.*free space.*BOO_SPOOL_DIR/)
+    expect(found?.title).toMatch(
+      /no space left.*lost if the sidecar or its machine stopped.*free space.*BOO_SPOOL_DIR/,
+    )
   })
 
   it("a lost card is the worst, and needs attention", () => {

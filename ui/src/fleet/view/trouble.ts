@@ -98,8 +98,8 @@ function spoolTroubles({ spool }: FleetHost, nowMs: number): Trouble[] {
     const at = spool.problem_at ? ` since ${since(epochMsOf(spool.problem_at), nowMs)}` : ""
     found.push({
       tone: "bad",
-      text: `spool cannot be written${at}`,
-      title: `${spool.problem}. It would be lost if the sidecar stopped: free space on that disk, or let the sidecar write to its BOO_SPOOL_DIR`,
+      text: `spool not safe${at}`,
+      title: `${spool.problem}. What waits would be lost if the sidecar or its machine stopped: free space on that disk, or let the sidecar write to its BOO_SPOOL_DIR`,
     })
   }
   if (spool && spool.dropped > 0) {
