@@ -7,6 +7,7 @@ import { startStack } from "../stack.ts"
 import { measureDetours } from "./detour.ts"
 import { listed, speakFor } from "./fleet.ts"
 import { startMock } from "./mock.ts"
+import { measurePolicyChanges } from "./policy-change.ts"
 import type { Mock } from "./mock.ts"
 
 const { values } = parseArgs({
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "6" },
     clients: { type: "string", default: "24" },
     detours: { type: "string", default: "20" },
+    /** Changes of a policy under load. */
+    policies: { type: "string", default: "40" },
   },
 })
 const phaseMs = Number(values.seconds) * 1000
@@ -169,6 +172,17 @@ try {
     mocks[0] = (await restored) ?? victim
     await phase(pool, 2500)
   }
+  // Between the two that nothing happened to: the third is not trusted again yet.
+  const { appliedMs, requests, failed, misrouted } = await measurePolicyChanges(
+    pool,
+    hosts.slice(1).map(({ id }) => id),
+    Number(values.policies),
+  )
+  const applied = percentile(appliedMs, 0.95)
+  console.log(`a policy changed ${appliedMs.length} times among ${requests} requests by it`)
+  judge("from its save until it is in force, p95", `${applied.toFixed(1)} ms`, applied <= 50)
+  judge("requests that failed", String(failed), failed === 0)
+  judge("requests decided by the version before", String(misrouted), misrouted === 0)
   const { calmMs: aloneMs, addedMs } = await measureDetours(pool, mocks, Number(values.detours))
   const detour = percentile(addedMs, 0.5)
   console.log(
