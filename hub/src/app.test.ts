@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { RefusedData } from "@boocontrol/shared/hosts"
 import { ErrorBody } from "@boocontrol/shared/errors"
@@ -35,6 +37,26 @@ it("is healthy, and says who it is", async () => {
     200,
     { ok: true, db: true, nats: true, hub_id: hub.app.fleet.hubId },
   ])
+})
+
+it.each([
+  [
+    "a bomb of headers",
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${"x-a: b\r\n".repeat(10_000)}`,
+    "headers_too_large",
+  ],
+  ["what is no HTTP", "HELLO\r\n\r\n", "bad_request"],
+])("answers %s in the words of the gateway, and closes", async (_what, text, code) => {
+  const socket = connect(Number(new URL(hub.url).port), "127.0.0.1")
+  socket.on("error", () => undefined)
+  let said = ""
+  socket.on("data", (chunk: Buffer) => (said += chunk.toString()))
+  socket.write(text)
+  await once(socket, "close")
+  expect(said).toMatch(/^HTTP\/1\.1 4\d\d /)
+  expect(JSON.parse(said.slice(said.indexOf("\r\n\r\n")))).toMatchObject({
+    error: { type: "invalid_request_error", code },
+  })
 })
 
 describe("a reader", () => {

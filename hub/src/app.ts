@@ -25,6 +25,7 @@ import { createIngest, createResume } from "./ingest/index.ts"
 import type { RejectReason, Rejected } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import { createLeases } from "./leases/index.ts"
+import { answerBrokenRequest } from "./platform/broken-request.ts"
 import type { Clock } from "./platform/clock.ts"
 import { createFirstScreen } from "./platform/first-screen.ts"
 import { createHostCommands } from "./platform/host-commands.ts"
@@ -304,6 +305,7 @@ async function createHttp({
   const loggerInstance: FastifyBaseLogger = log.child({ part: "http" })
   const http = Fastify({
     ...{ loggerInstance, logController: new LogController({ disableRequestLogging: true }) },
+    clientErrorHandler: answerBrokenRequest,
     // The data plane sees requests first and as they come: a framework's way to a handler costs as much as all it does.
     serverFactory: (handler) =>
       createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Dispatcher } from "undici"
 import { describe, expect, it } from "vitest"
+import { OpenAiError as ErrorReply } from "@boocontrol/shared/gateway"
 import { Answer } from "./answer.ts"
 import { Exchange } from "./exchange.ts"
 import type { ExchangeEnd } from "./exchange.ts"
@@ -63,6 +64,34 @@ describe("the end of a request", () => {
     expect(await reply.json()).toMatchObject({
       error: { message: expect.stringMatching(/^a: it answered 401: Authentication Fails\. /) },
     })
+  })
+})
+
+describe("a lease", () => {
+  it.each([
+    ["known here", () => true],
+    ["of another hub", () => Promise.resolve(true)],
+  ])("whose token is stale, %s, is refused, and no host hears of it", async (_what, isStale) => {
+    const a = await host(json(200, {}))
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])], isStale })
+    const reply = await world.post("/v1/chat/completions", chat, { "x-boo-lease": "l-1;41" })
+    expect([reply.status, ErrorReply.parse(await reply.json()).error.code]).toEqual([409, "lease_stale"])
+    expect(a.heard).toEqual([])
+  })
+
+  it("whose token is good, or that is named without one, goes on", async () => {
+    const a = await host(json(200, {}))
+    const asked: unknown[] = []
+    const isStale = (lease: unknown) => {
+      asked.push(lease)
+      return Promise.resolve(false)
+    }
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])], isStale })
+    for (const lease of ["l-1;42", "l-1"]) {
+      const reply = await world.post("/v1/chat/completions", chat, { "x-boo-lease": lease })
+      expect(reply.status).toBe(200)
+    }
+    expect(asked).toEqual([{ id: "l-1", token: 42 }])
   })
 })
 
