@@ -8,6 +8,7 @@ import { PerfReply } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
 import { onScopeDispose, shallowRef, watch } from "vue"
 import type { Ref, ShallowRef } from "vue"
+import { gapNotes } from "../activity/gap-notes.ts"
 import { useApi } from "../platform/api.ts"
 import { useClock } from "../platform/clock.ts"
 import { spanOf } from "./view/window.ts"
@@ -27,6 +28,7 @@ const REFRESH_MS = 10_000
 export interface TimelineData {
   readonly span: Span
   readonly perf: PerfReply
+  /** With the notes of gaps that reach into the window, which were written when the gap was over. */
   readonly events: readonly ModelEventRow[]
   readonly requests: readonly ActivityRow[]
   /** There are older requests within the range than the newest thousand. */
@@ -61,17 +63,18 @@ export function useTimelineData(id: HostId, window: Ref<TimeWindow>): LoadedTime
     const range = { provider_id: id, from: instantOf(span.fromMs), to: instantOf(span.toMs) }
     const before = { ...range, from: instantOf(span.fromMs - LOOK_BACK_MS), limit: MOST }
     try {
-      const [perf, events, requests, swaps, actions] = await Promise.all([
+      const [perf, events, notes, requests, swaps, actions] = await Promise.all([
         api.get("perf", PerfReply, { query: { ...range, points: POINTS } }),
         api.get("model-events", EventPage, { query: before }),
+        gapNotes(api, { hosts: [id], from: range.from }),
         api.get("activity", RequestPage, { query: { ...range, limit: MOST } }),
         api.get("swaps", SwapsReply, { query: range }),
         api.get(`hosts/${id}/actions`, ActionPage),
       ])
       if (mine !== generation) return
       const cut = requests.next !== null
-      const rows = { events: events.rows, requests: requests.rows, actions: actions.rows }
-      data.value = { span, perf, ...rows, requestsCut: cut, swaps }
+      const rows = { requests: requests.rows, actions: actions.rows }
+      data.value = { span, perf, ...rows, events: withGaps(events.rows, notes), requestsCut: cut, swaps }
       error.value = null
     } catch (failure) {
       if (mine !== generation) return
@@ -87,4 +90,10 @@ export function useTimelineData(id: HostId, window: Ref<TimeWindow>): LoadedTime
     cancel()
   })
   return { data, error, loading, reload: () => void load() }
+}
+
+/** A gap that was noted within the window is in both answers. */
+function withGaps(events: readonly ModelEventRow[], notes: readonly ModelEventRow[]): ModelEventRow[] {
+  const known = new Set(events.map(({ state, ts }) => `${state} ${ts}`))
+  return [...events, ...notes.filter(({ state, ts }) => !known.has(`${state} ${ts}`))]
 }

@@ -51,6 +51,8 @@ function drawn(state: string): Span["state"] | null {
 
 export interface NoteLine {
   readonly at: ModelEventRow["ts"]
+  /** What it speaks of where that is a stretch of time, as far as it is known. */
+  readonly gap: Gap | null
   readonly text: string
   readonly detail: string | null
   readonly bad: boolean
@@ -79,6 +81,7 @@ export function notesOf(events: readonly ModelEventRow[]): NoteLine[] {
     .filter((event) => event.model === "*")
     .map((event) => ({
       at: event.ts,
+      gap: gapsIn([event])[0] ?? null,
       text: NOTE_WORDS[event.state] ?? event.state.replaceAll("_", " "),
       detail: detailOf(event.detail),
       bad: BAD_NOTES.has(event.state),
@@ -109,6 +112,7 @@ export function shadedSpans(gaps: readonly Gap[]): { fromMs: number; toMs: numbe
   return gaps.flatMap(({ fromMs, toMs }) => (fromMs === null ? [] : [{ fromMs, toMs }]))
 }
 
-export function gapsOf(events: readonly ModelEventRow[]): { fromMs: number; toMs: number }[] {
-  return shadedSpans(gapsIn(events))
+/** Those that reach into a range, whenever they were noted. */
+export function gapsWithin(gaps: readonly Gap[], range: { fromMs: number; toMs: number }): Gap[] {
+  return gaps.filter(({ fromMs, toMs }) => toMs >= range.fromMs && (fromMs ?? toMs) <= range.toMs)
 }

@@ -58,9 +58,10 @@ export interface MarksGiven {
 
 export function marksOf({ events, swaps, actions, lease }: MarksGiven): Mark[] {
   const notes = notesOf(events).map((note): Mark => {
-    const atMs = epochMsOf(note.at)
     const text = note.detail === null ? note.text : `${note.text}: ${note.detail}`
-    return { fromMs: atMs, toMs: atMs, text, tone: note.bad ? "bad" : "muted" }
+    // A gap is where something is missing, not where that was noticed.
+    const toMs = note.gap?.toMs ?? epochMsOf(note.at)
+    return { fromMs: note.gap?.fromMs ?? toMs, toMs, text, tone: note.bad ? "bad" : "muted" }
   })
   const thrash = (swaps?.thrash ?? []).map((mark): Mark => {
     const fromMs = epochMsOf(mark.from)
@@ -146,6 +147,18 @@ export interface Entry {
 }
 
 const MOST_ENTRIES = 400
+
+/** What of a timeline's answer is within its window: a stretch is where any of it is. */
+export function listed(
+  { events, marks }: { events: readonly ModelEventRow[]; marks: readonly Mark[] },
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): { events: ModelEventRow[]; marks: Mark[] } {
+  const isWithin = (startMs: number, endMs: number) => endMs >= fromMs && startMs <= toMs
+  return {
+    events: events.filter(({ ts }) => isWithin(epochMsOf(ts), epochMsOf(ts))),
+    marks: marks.filter((mark) => isWithin(mark.fromMs, mark.toMs)),
+  }
+}
 
 /** The same as the chart draws, as lines to read: newest first. */
 export function entriesOf(given: {
