@@ -10,7 +10,7 @@ const frame = (n: number) =>
   ActivityFrame.parse({ type: "control_activity", provider_id: "box", seq: 1, rows: [aRow(n)] })
 
 function table() {
-  const shown = cockpit().show(ActivityTable)
+  const shown = cockpit().show(ActivityTable, { gaps: [] })
   const activity = useActivity()
   activity.apply(frame(1))
   const scroller = shown.get<HTMLElement>(".rows")

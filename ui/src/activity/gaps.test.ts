@@ -1,7 +1,7 @@
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import { NOW, aRow } from "../test/examples.ts"
-import { gapsIn, isInGap, linesOf, ofHosts, spanText } from "./gaps.ts"
+import { gapsIn, isInGap, linesOf, spanText } from "./gaps.ts"
 import type { Gap, Line } from "./gaps.ts"
 
 const row = (n: number, atMs: number, host = "box") =>
@@ -50,12 +50,6 @@ describe("gaps in a list of requests", () => {
     expect(isInGap(row(1, -6_000), gaps)).toBe(true)
     for (const other of [row(2, -6_000, "other"), row(3, -9_000), row(4, -5_000), row(5, -30_000)])
       expect(isInGap(other, gaps)).toBe(false)
-  })
-
-  it("of other hosts are left out of a list that is narrowed to some", () => {
-    const gaps = [gap(0, 1), gap(0, 2, "other")]
-    expect(ofHosts(gaps, ["other"]).map(({ host }) => host)).toEqual(["other"])
-    expect(ofHosts(gaps, [])).toHaveLength(2)
   })
 
   it("say when they were, as far as it is known", () => {

@@ -60,10 +60,6 @@ export function isInGap(row: ActivityRow, gaps: readonly Gap[]): boolean {
   )
 }
 
-export function ofHosts(gaps: readonly Gap[], hosts: readonly string[]): readonly Gap[] {
-  return hosts.length === 0 ? gaps : gaps.filter(({ host }) => hosts.includes(host))
-}
-
 export function spanText({ fromMs, toMs }: Gap): string {
   return fromMs === null ? `before ${clockTime(toMs)}` : `${clockTime(fromMs)} to ${clockTime(toMs)}`
 }
