@@ -267,6 +267,13 @@ it("lists what models did and what a host noted, newest first, page by page", as
     "swap_restarted",
   ])
   expect((await page("model=*&state=gap_suspected")).rows).toEqual([])
+  const loss = { note: "spool_dropped", ts: sample(6_000).ts, detail: { reason: "no_room", count: 2 } }
+  world.say(envelope("note", loss, { host: "past", seq: 3 }))
+  await expect
+    .poll(async () => (await page("model=*&state=gap_suspected&state=spool_dropped")).rows, {
+      timeout: 8_000,
+    })
+    .toMatchObject([{ state: "spool_dropped", detail: { count: 2 } }])
   const refused = await hub.get("/model-events?cursor=nonsense")
   expect(ErrorBody.parse(await refused.json()).code).toBe("BAD_CURSOR")
 })

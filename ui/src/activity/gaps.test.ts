@@ -1,13 +1,13 @@
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import { NOW, aRow } from "../test/examples.ts"
-import { gapsIn, isInGap, linesOf, spanText } from "./gaps.ts"
+import { gapWords, gapsIn, isInGap, linesOf, spanText, whyLost } from "./gaps.ts"
 import type { Gap, Line } from "./gaps.ts"
 
 const row = (n: number, atMs: number, host = "box") =>
   aRow(n, { ts: instantOf(NOW + atMs), provider_id: host as never })
 const gap = (fromMs: number | null, toMs: number, host = "box"): Gap => ({
-  ...{ key: `gap ${host} ${toMs}`, host, toMs: NOW + toMs },
+  ...{ key: `gap ${host} ${toMs}`, host, toMs: NOW + toMs, loss: null },
   fromMs: fromMs === null ? null : NOW + fromMs,
 })
 const shape = (lines: readonly Line[]) =>
@@ -30,6 +30,34 @@ describe("gaps in a list of requests", () => {
       [null, NOW],
     ])
   })
+
+  it.each<[string, Record<string, unknown>, string | null]>([
+    [
+      "requests among samples",
+      { count: 90, by_kind: { perf: 87, activity: 3 } },
+      "3 messages about requests lost",
+    ],
+    ["one, by a sidecar that names no kinds", { count: 1 }, "1 message about requests lost"],
+    ["at most so many", { count: 5, at_most: true, by_kind: {} }, "up to 5 messages about requests lost"],
+    ["samples only", { count: 87, by_kind: { perf: 87 } }, null],
+    ["nothing it could name", {}, null],
+  ])("are losses too where a spool gave up %s", (_name, detail, words) => {
+    const span = { from: instantOf(NOW - 60_000), to: instantOf(NOW - 20_000) }
+    const [lost] = gapsIn([
+      {
+        ...{ provider_id: "box", model: "*", state: "spool_dropped", ts: instantOf(NOW) },
+        detail: { reason: "no_room", ...span, ...detail },
+      },
+    ])
+    const said = lost ? gapWords(lost).replaceAll(/\d\d(?=:\d\d:\d\d)/g, "hh") : null
+    expect(said).toBe(words && `${words}, hh:59:00 to hh:59:40: the host's disk spool was full`)
+  })
+
+  it.each([
+    ["no_disk", "the host's disk spool could not be written"],
+    ["struck_by_lightning", "struck by lightning"],
+    [undefined, "the host does not say why"],
+  ])("say why requests were lost: %s", (reason, words) => expect(whyLost(reason)).toBe(words))
 
   it("stand above the first row that ended before they did", () => {
     const rows = [row(3, -1_000), row(2, -5_000), row(1, -60_000)]

@@ -49,7 +49,7 @@ describe("the gaps of hosts", () => {
     expect(clock.waiting).toHaveLength(0)
     expect(api.asked[0]).toMatchObject({
       path: "model-events",
-      query: { provider_id: [], model: "*", state: "gap_suspected", limit: 1000 },
+      query: { provider_id: [], model: "*", state: ["gap_suspected", "spool_dropped"], limit: 1000 },
     })
   })
 

@@ -44,7 +44,7 @@ export function modelEventsStore(sql: Sql): ModelEventsStore {
         where true
           ${provider_id ? sql`and provider_id = any(${provider_id})` : sql``}
           ${model ? sql`and model = any(${model})` : sql``}
-          ${isOnlyGaps(state, model) ? sql`and model = '*' and state = 'gap_suspected'` : sql``}
+          ${isOnlyLosses(state, model) ? sql`and model = '*' and state in ('gap_suspected', 'spool_dropped')` : sql``}
           ${state ? sql`and state = any(${state})` : sql``}
           ${from ? sql`and ts >= ${from}` : sql``}
           ${to ? sql`and ts < ${to}` : sql``}
@@ -83,9 +83,11 @@ export function modelEventsStore(sql: Sql): ModelEventsStore {
   }
 }
 
-/** Gaps have an index of their own, which is found only by these words: they are rare among the notes of a year. */
-function isOnlyGaps(state: readonly string[] | undefined, model: readonly string[] | undefined): boolean {
-  return state?.join() === "gap_suspected" && model?.join() === "*"
+const LOSSES: ReadonlySet<string> = new Set(["gap_suspected", "spool_dropped"])
+
+/** Losses have an index of their own, which is found only by these words: they are rare among the notes of a year. */
+function isOnlyLosses(state: readonly string[] | undefined, model: readonly string[] | undefined): boolean {
+  return state !== undefined && state.every((one) => LOSSES.has(one)) && model?.join() === "*"
 }
 
 /** Rows of one message of a host: transitions of models, or a note of the host itself as model `*`. */

@@ -78,7 +78,26 @@ describe("the notes of a host", () => {
 
   it("give the spans in which rows may be missing, where both ends are known", () => {
     const open = event(20, "gap_suspected", { model: "*", detail: { from: null, to: instantOf(NOW) } })
-    expect(shadedSpans(gapsIn([gap, open]))).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
+    expect(shadedSpans(gapsIn([gap, open]), RANGE)).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
+  })
+})
+
+describe("requests that a spool gave up", () => {
+  const lost = (secondsAgo: number, reason: string) => {
+    const at = instantOf(NOW - secondsAgo * 1000)
+    return event(20, "spool_dropped", { model: "*", detail: { reason, count: 1, from: at, to: at } })
+  }
+
+  it("are shaded as wide as can be seen, where they are within the range", () => {
+    const fromMs = NOW - 60_000
+    const shaded = shadedSpans(gapsIn([lost(60, "no_room"), lost(700, "no_room")]), RANGE)
+    expect(shaded).toEqual([{ fromMs, toMs: fromMs + 2_400 }])
+  })
+
+  it("are noted with the reason that the host gave", () => {
+    expect(notesOf([lost(60, "corrupt")])[0]?.text).toBe(
+      "Records were lost: a file of the host's disk spool was spoilt",
+    )
   })
 })
 

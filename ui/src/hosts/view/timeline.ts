@@ -1,6 +1,6 @@
 import type { ModelEventRow } from "@boocontrol/shared/models"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { gapsIn } from "../../activity/gaps.ts"
+import { gapsIn, whyLost } from "../../activity/gaps.ts"
 import type { Gap } from "../../activity/gaps.ts"
 import { clockTime } from "../../kit/format.ts"
 
@@ -13,8 +13,8 @@ export interface Span {
   readonly open: boolean
 }
 
-// An error is a moment, not a span; it is drawn this wide so that it can be seen.
-const ERROR_SHARE = 0.004
+// An error or a single lost message is a moment, not a span; it is drawn this wide so that it can be seen.
+const MOMENT_SHARE = 0.004
 
 /** Bars of what each model was, made of its changes. Notes of the host itself (`*`) are no model. */
 export function spansOf(events: readonly ModelEventRow[], range: { fromMs: number; toMs: number }): Span[] {
@@ -31,7 +31,8 @@ export function spansOf(events: readonly ModelEventRow[], range: { fromMs: numbe
       const following = ordered[index + 1]
       const fromMs = epochMsOf(change.ts)
       const end = following ? epochMsOf(following.ts) : range.toMs
-      const toMs = state === "error" ? Math.min(end, fromMs + (range.toMs - range.fromMs) * ERROR_SHARE) : end
+      const toMs =
+        state === "error" ? Math.min(end, fromMs + (range.toMs - range.fromMs) * MOMENT_SHARE) : end
       if (toMs <= range.fromMs || fromMs >= range.toMs) continue
       spans.push({
         model,
@@ -61,7 +62,6 @@ export interface NoteLine {
 const NOTE_WORDS: Readonly<Record<string, string>> = {
   gap_suspected: "History may have a gap",
   swap_restarted: "The engine was restarted",
-  spool_dropped: "Records were lost: the disk spool was full",
   clock_stepped: "The host's clock was set",
   gpu_lost: "A GPU was lost",
   gpu_returned: "A GPU came back",
@@ -82,10 +82,15 @@ export function notesOf(events: readonly ModelEventRow[]): NoteLine[] {
     .map((event) => ({
       at: event.ts,
       gap: gapsIn([event])[0] ?? null,
-      text: NOTE_WORDS[event.state] ?? event.state.replaceAll("_", " "),
+      text: wordsOf(event),
       detail: detailOf(event.detail),
       bad: BAD_NOTES.has(event.state),
     }))
+}
+
+function wordsOf({ state, detail }: ModelEventRow): string {
+  if (state === "spool_dropped") return `Records were lost: ${whyLost(detail?.["reason"])}`
+  return NOTE_WORDS[state] ?? state.replaceAll("_", " ")
 }
 
 function detailOf(detail: ModelEventRow["detail"]): string | null {
@@ -107,9 +112,18 @@ function momentOf(value: unknown): string | null {
   return Number.isNaN(ms) ? null : clockTime(ms)
 }
 
-/** The spans of gaps that a chart can show: one whose beginning nobody knows is told in words only. */
-export function shadedSpans(gaps: readonly Gap[]): { fromMs: number; toMs: number }[] {
-  return gaps.flatMap(({ fromMs, toMs }) => (fromMs === null ? [] : [{ fromMs, toMs }]))
+/**
+ * The spans of gaps within a range that a chart can show: one whose beginning nobody knows is told in words only, and a
+ * moment is widened so that it can be seen.
+ */
+export function shadedSpans(
+  gaps: readonly Gap[],
+  range: { fromMs: number; toMs: number },
+): { fromMs: number; toMs: number }[] {
+  const leastMs = (range.toMs - range.fromMs) * MOMENT_SHARE
+  return gapsWithin(gaps, range).flatMap(({ fromMs, toMs }) =>
+    fromMs === null ? [] : [{ fromMs, toMs: Math.max(toMs, fromMs + leastMs) }],
+  )
 }
 
 /** Those that reach into a range, whenever they were noted. */
