@@ -1,7 +1,7 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { GpuSample, PerfSample } from "@boocontrol/shared/telemetry"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { DASH, clockTime, count, gib } from "../../kit/format.ts"
+import { DASH, ago, count, gib } from "../../kit/format.ts"
 
 export interface Fact {
   readonly name: string
@@ -9,7 +9,7 @@ export interface Fact {
   readonly title: string
 }
 
-export function factsOf(host: FleetHost, sample: PerfSample | null): Fact[] {
+export function factsOf(host: FleetHost, sample: PerfSample | null, nowMs: number): Fact[] {
   const hardware = host.hardware
   const facts: [name: string, value: string | null, title?: string][] = [
     ["System", hardware?.os_name ?? host.os],
@@ -25,7 +25,7 @@ export function factsOf(host: FleetHost, sample: PerfSample | null): Fact[] {
     ["Engine", host.engine_version, host.engine_era === null ? "" : `its API: ${host.engine_era}`],
     ["Sidecar", host.sidecar_version],
     ["Address", host.advertise_url, "Where the gateway reaches its engine"],
-    ["Disk spool", spoolWords(host)],
+    ["Disk spool", spoolWords(host, nowMs), "What waits on its disk until the hub has it"],
   ]
   return facts.map(([name, value, title = ""]) => ({ name, value: value ?? DASH, title }))
 }
@@ -58,13 +58,14 @@ function feedWords(host: FleetHost): string | null {
   return [source, state, reason].filter((part) => part !== null).join(" · ")
 }
 
-function spoolWords(host: FleetHost): string | null {
-  if (!host.spool) return null
-  const { depth, dropped, problem, oldest_at: oldest } = host.spool
-  if (problem !== undefined) return `${count(depth)} waiting · ${problem}`
-  if (dropped > 0) return `${count(depth)} waiting, ${count(dropped)} lost`
-  if (depth === 0) return "empty"
-  return oldest === null
-    ? `${count(depth)} waiting`
-    : `${count(depth)} waiting since ${clockTime(epochMsOf(oldest))}`
+/** Depth and age whatever else is wrong: how long the hub has been behind is what tells a breath from a blocked road. */
+function spoolWords({ spool }: FleetHost, nowMs: number): string | null {
+  if (!spool) return null
+  const { depth, dropped, problem, oldest_at: oldest } = spool
+  const parts = [
+    depth === 0 ? "empty" : `${count(depth)} waiting`,
+    oldest === null || depth === 0 ? null : `the oldest from ${ago(nowMs - epochMsOf(oldest))}`,
+    dropped > 0 ? `${count(dropped)} lost` : null,
+  ].filter((part) => part !== null)
+  return problem === undefined ? parts.join(", ") : `${parts.join(", ")} · ${problem}`
 }
