@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { storable } from "@boocontrol/shared/storable"
-import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
+import { NONE_GIVEN_BACK, lookAfter, readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 
 const NOTE = {
   v: 1,
@@ -66,4 +66,19 @@ it("delivers a message that came before its row again for a minute, then no more
   expect(delays.slice(0, 4)).toEqual([250, 500, 1_000, 2_000])
   expect(delays.slice(10)).toEqual([10_000, null, null, null])
   expect(delays.reduce((sum: number, delay) => sum + (delay ?? 0), 0)).toBeGreaterThan(60_000)
+})
+
+it.each([
+  ["waits where it is still there", { firstSeq: 2, ackFloor: 1 }, { waiting: [2, 3, 5], gone: [] }],
+  ["was stored by another hub", { firstSeq: 2, ackFloor: 3 }, { waiting: [5], gone: [] }],
+  [
+    "is gone, though NATS says that it was acknowledged",
+    { firstSeq: 4, ackFloor: 3 },
+    { waiting: [5], gone: [2, 3] },
+  ],
+])("knows of what was given back that it %s", (_what, usage, expected) => {
+  const given = { ...NONE_GIVEN_BACK, waiting: [2, 3, 5] }
+  const looked = lookAfter(given, usage)
+  expect(looked).toEqual(expected)
+  expect(lookAfter(looked, usage)).toEqual(expected)
 })

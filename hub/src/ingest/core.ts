@@ -39,6 +39,30 @@ export function redeliveryDelayMs(deliveries: number): number | null {
   return deliveries < MAX_DELIVERIES ? Math.min(250 * 2 ** (deliveries - 1), 10_000) : null
 }
 
+/** Sequences that were given back to NATS unstored. */
+export interface GivenBack {
+  /** In the stream, for this hub or another one to store. */
+  readonly waiting: readonly number[]
+  /** No longer in the stream, and nobody was seen to store them. */
+  readonly gone: readonly number[]
+}
+
+export const NONE_GIVEN_BACK: GivenBack = { waiting: [], gone: [] }
+
+/**
+ * What has become of them. NATS takes a message that is gone for acknowledged, so it is only while a message is there
+ * that its acknowledgement says anything: another hub has stored it.
+ */
+export function lookAfter(
+  { waiting, gone }: GivenBack,
+  { firstSeq, ackFloor }: Pick<StreamUsage, "firstSeq" | "ackFloor">,
+): GivenBack {
+  return {
+    waiting: waiting.filter((seq) => seq >= firstSeq && seq > ackFloor),
+    gone: [...gone, ...waiting.filter((seq) => seq < firstSeq)],
+  }
+}
+
 /** What a stream holds, and up to where all of it is in Postgres. */
 export interface StreamUsage {
   bytes: number

@@ -361,6 +361,25 @@ it("records messages that aged out before any hub read them", async () => {
   expect(letter?.["problem"]).toContain("3 messages, sequence 1 to 3")
 })
 
+it("records messages that left the stream after it gave them back because Postgres was away", async () => {
+  const { url } = await natsForTest()
+  const gone = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
+  let isAway = true
+  const before = () => (isAway ? Promise.reject(gone) : undefined)
+  const { nc, rejected, batches } = await startHub(url, { before, ackWaitMs: 60_000, handBackAfterMs: 100 })
+  await emitNotes(nc, 1, 5)
+  await vi.waitUntil(() => new Set(batches.flat()).size === 5)
+  // What age does to the oldest messages, without waiting for it. NATS counts them as acknowledged from then on.
+  await (await jetstreamManager(nc)).streams.update("BOO_EVENTS", { max_msgs: 2 })
+  await vi.waitUntil(() => rejected.length > 0, { timeout: 20_000 })
+  isAway = false
+  await untilStored(["gpu-1 4", "gpu-1 5"], 20_000)
+  await untilAcknowledged(nc)
+  expect(rejected).toEqual([[null, "aged-out"]])
+  const [letter] = await letters()
+  expect(letter?.["problem"]).toContain("up to 3 messages, sequence 1 to 3")
+}, 45_000)
+
 it("makes the streams anew when they are gone", async () => {
   const { url } = await natsForTest()
   const { nc } = await startHub(url)

@@ -4,12 +4,12 @@ import { sleep } from "../platform/clock.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import { NOWHERE, Roster } from "../platform/roster.ts"
 import type { Seated } from "../platform/roster.ts"
-import { ensureStreams, forgetUnheard, openConsumer } from "../platform/streams.ts"
+import { ensureStreams, forgetUnheard, openConsumer, usageOf } from "../platform/streams.ts"
 import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
-import { retryDelayMs } from "./core.ts"
+import { NONE_GIVEN_BACK, lookAfter, retryDelayMs } from "./core.ts"
 import { deliver } from "./deliver.ts"
 import type { DeliverOptions, Turn } from "./deliver.ts"
-import { storeDeadLetters } from "./store.ts"
+import { recordGone } from "./gone.ts"
 
 export interface RunOptions extends DeliverOptions {
   nc: NatsConnection
@@ -49,16 +49,32 @@ export function runStream(options: RunOptions): { stop(): Promise<void> } {
 
   const loop = async (): Promise<void> => {
     let isAway = false
+    let given = NONE_GIVEN_BACK
+    /** Often, while Postgres is away: what another hub stored can only be told from what is lost while it is still there. */
+    const lookAfterGiven = async (): Promise<void> => {
+      if (given.waiting.length === 0) return
+      try {
+        given = lookAfter(given, await usageOf(nc, stream))
+      } catch (error) {
+        // A stream that is gone is made anew below: that must not wait for this.
+        log.debug({ err: error, stream }, "what was given back was not looked after")
+      }
+    }
     for (let attempt = 1; !abort.signal.aborted && !nc.isClosed(); attempt++) {
       try {
+        await lookAfterGiven()
         // What this hub would read now, it would only keep from another.
         if (isAway) await options.sql`select 1`
         isAway = false
         await ensureStreams(nc, options.streams, log)
-        const { consumer, lost } = await openConsumer(nc, stream, options.limits)
-        if (lost !== null) await recordLoss(lost, options)
+        const { consumer, gone } = await openConsumer(nc, stream, options.limits)
+        await lookAfterGiven()
+        await recordGone({ ...gone, given: given.gone }, options)
+        given = NONE_GIVEN_BACK
         attempt = 1
-        isAway = await read(consumer, options, abort.signal)
+        const ended = await read(consumer, options, abort.signal)
+        isAway = ended.isAway
+        given = { ...NONE_GIVEN_BACK, waiting: ended.left }
         if (isAway) log.warn({ stream }, "Postgres is away: what was in hand was given back to NATS")
       } catch (error) {
         log.warn({ err: error, stream }, "the stream cannot be read now, trying again")
@@ -83,8 +99,14 @@ interface Work extends Seated {
 
 type Consumer = Awaited<ReturnType<typeof openConsumer>>["consumer"]
 
-/** Resolves when stopped, when the durable or the connection is gone, or, to true, when Postgres is away for long. */
-async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<boolean> {
+interface Ended {
+  isAway: boolean
+  /** Sequences of what was given back. */
+  left: readonly number[]
+}
+
+/** Resolves when stopped, when the durable or the connection is gone, or when Postgres is away for long. */
+async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal): Promise<Ended> {
   const { nc, clock, stream, limits } = options
   const { maxBatch, gatherMs, atOnce } = PACE[stream]
   const held: JsMsg[] = []
@@ -158,9 +180,10 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
     signal.removeEventListener("abort", close)
     messages.stop()
     await closed
-    await handBack([...left, ...held], options)
+    left.push(...held)
+    await handBack(left, options)
   }
-  return isAway
+  return { isAway, left: left.map((msg) => msg.info.streamSequence) }
 }
 
 async function handBack(msgs: readonly JsMsg[], { nc, stream, log }: RunOptions): Promise<void> {
@@ -178,13 +201,4 @@ function turns(): () => Turn {
     last = promise
     return { mine, next: resolve }
   }
-}
-
-async function recordLoss({ from, to }: { from: number; to: number }, options: RunOptions): Promise<void> {
-  const { log, sql, stream, onRejected } = options
-  const problem = `${to - from + 1} messages, sequence ${from} to ${to}, left the stream before any hub read them`
-  log.error({ stream, from, to }, problem)
-  const letter = { host: null, kind: null, subject: "", stream, streamSeq: from, payload: null }
-  await storeDeadLetters(sql, [{ ...letter, reason: "aged-out", problem }])
-  onRejected({ host: null, kind: null, reason: "aged-out", problem })
 }

@@ -8,7 +8,13 @@ import {
   jetstream,
   jetstreamManager,
 } from "@nats-io/jetstream"
-import type { Consumer, ConsumerConfig, JetStreamManager, StreamConfig } from "@nats-io/jetstream"
+import type {
+  Consumer,
+  ConsumerConfig,
+  ConsumerInfo,
+  JetStreamManager,
+  StreamConfig,
+} from "@nats-io/jetstream"
 import { STREAMS, subjects } from "@boocontrol/shared/subjects"
 import type { StreamName } from "@boocontrol/shared/subjects"
 import type { Log } from "./log.ts"
@@ -91,8 +97,41 @@ function streamConfig(
 
 export interface OpenedConsumer {
   consumer: Consumer
-  /** First and last stream sequence that aged out before any hub read them; null: none did. */
-  lost: { from: number; to: number } | null
+  gone: Gone
+}
+
+/** A part of a stream: its first and its last sequence. */
+export interface Stretch {
+  from: number
+  to: number
+}
+
+/** What is no longer in a stream; null: none. */
+export interface Gone {
+  /** Left it before any hub read it. */
+  unread: Stretch | null
+  /** Handed out, and NATS does not know that all of it was acknowledged. Some may have been, above the floor. */
+  unsure: Stretch | null
+}
+
+/**
+ * What a durable says of messages that are gone. Of those that were handed out it says little: a nats-server that sees
+ * a message go (2.9.10, `decStreamPending`) takes it for acknowledged. Only what aged out while the server itself was
+ * away is still above the floor afterwards, and by then it has forgotten which of these waited to be acknowledged.
+ */
+export function goneBelow(
+  firstSeq: number,
+  { delivered, ack_floor }: Pick<ConsumerInfo, "delivered" | "ack_floor">,
+): Gone {
+  const read = delivered.stream_seq
+  return {
+    unread: stretch(read + 1, firstSeq - 1),
+    unsure: stretch(ack_floor.stream_seq + 1, Math.min(read, firstSeq - 1)),
+  }
+}
+
+function stretch(from: number, to: number): Stretch | null {
+  return from <= to ? { from, to } : null
 }
 
 /** The shared durable of a stream, created where it is missing. */
@@ -106,9 +145,8 @@ export async function openConsumer(
   if (existing === null) await manager.consumers.add(stream, consumerConfig(limits))
   else await manager.consumers.update(stream, DURABLE, consumerConfig(limits))
   const { state } = await manager.streams.info(stream)
-  const from = (existing?.delivered.stream_seq ?? 0) + 1
-  const lost = existing !== null && state.first_seq > from ? { from, to: state.first_seq - 1 } : null
-  return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), lost }
+  const gone = existing === null ? { unread: null, unsure: null } : goneBelow(state.first_seq, existing)
+  return { consumer: await jetstream(nc).consumers.get(stream, DURABLE), gone }
 }
 
 const LOOK_WITHIN_MS = 2_000
