@@ -7,7 +7,7 @@ import { unreachable } from "@boocontrol/shared/unreachable"
 import { sleep } from "../platform/clock.ts"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
-import { isAboutData } from "../platform/postgres.ts"
+import { isAboutData, isCancelled } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 import type { IngestCounters } from "./counters.ts"
@@ -61,6 +61,18 @@ export interface Delivered {
   left: readonly JsMsg[]
 }
 
+// Once may be a lock that somebody held, or a Postgres that was frozen. Each costs as long as a statement may take.
+const CANCELS_BORNE = 2
+
+interface Before {
+  /** So many statements in a row may take too long before the batch is made smaller. */
+  cancelsBorne: number
+  /** It was part of a batch that failed: of a try whose answer was lost something may be committed. */
+  wasTried: boolean
+}
+
+const NOT_TRIED: Before = { cancelsBorne: CANCELS_BORNE, wasTried: false }
+
 /** After an error that says nothing about the data or Postgres: a fault of ours, which must not become a storm. */
 const AGAIN_AFTER_MS = 1_000
 
@@ -76,10 +88,14 @@ export async function deliver(
   const { clock, log, hosts, handlers, counters, handBackAfterMs } = options
   const settled = new Set<JsMsg>()
   let isAway = false
-  /** Since the last thing that Postgres did for us. */
+  /** Since the last thing that Postgres did for us, or refused for taking too long. */
   let failingFromMs: number | null = null
 
-  const retrying = async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
+  const retrying = async <T>(
+    work: (attempt: number) => Promise<T>,
+    cancelsBorne = Number.POSITIVE_INFINITY,
+  ): Promise<T> => {
+    let cancels = 0
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await work(attempt)
@@ -92,8 +108,15 @@ export async function deliver(
         counters.retries++
         // Every further try would say the same.
         if (attempt === 1) log.warn({ err: error, stream }, "events cannot be stored now, trying again")
-        failingFromMs ??= clock.now()
-        isAway ||= clock.now() - failingFromMs >= handBackAfterMs
+        if (isCancelled(error)) {
+          // Postgres is not away, only slow, and would be no faster for another hub.
+          failingFromMs = null
+          if (++cancels >= cancelsBorne && !signal.aborted) throw error
+        } else {
+          cancels = 0
+          failingFromMs ??= clock.now()
+          isAway ||= clock.now() - failingFromMs >= handBackAfterMs
+        }
         if (!isAway) await sleep(clock, retryDelayMs(attempt), signal)
         if (isAway || signal.aborted) throw new Stopped()
       }
@@ -127,15 +150,17 @@ export async function deliver(
   const store = async <K extends DurableKind>(
     handler: Handler<K> = unhandled,
     items: readonly Item<K>[],
+    { cancelsBorne, wasTried }: Before = NOT_TRIED,
   ): Promise<void> => {
     const [first] = items
     if (!first) return
-    const redelivered = items.some((item) => item.msg.redelivered)
+    const redelivered = wasTried || items.some((item) => item.msg.redelivered)
     try {
       const envelopes = items.map((item) => item.envelope)
       // A try that failed may have been committed all the same, the connection having died before it was said.
-      const outcome = await retrying((attempt) =>
-        handler(envelopes, { redelivered: redelivered || attempt > 1 }),
+      const outcome = await retrying(
+        (attempt) => handler(envelopes, { redelivered: redelivered || attempt > 1 }),
+        cancelsBorne,
       )
       const notYet = new Set(outcome?.notYet ?? [])
       for (const [index, item] of items.entries()) {
@@ -146,12 +171,24 @@ export async function deliver(
       counters.lagMs = clock.now() - Date.parse(first.envelope.at)
     } catch (error) {
       if (error instanceof Stopped) throw error
-      if (items.length === 1) return await reject(first.msg, refusedBy(error, first.envelope))
-      // One of them is at fault. Halving finds it while the others are stored, in their order.
+      const isSlow = isCancelled(error)
+      if (items.length === 1) {
+        if (!isSlow) return await reject(first.msg, refusedBy(error, first.envelope))
+        // Nothing is wrong with it. It comes again, so that what follows need not wait for whatever holds it up.
+        return again(first.msg)
+      }
+      // One of them is at fault, or they are too many. Halving helps while the others are stored, in their order.
       const middle = Math.ceil(items.length / 2)
-      await store(handler, items.slice(0, middle))
-      await store(handler, items.slice(middle))
+      // What was too slow as a whole has had its patience: else getting down to one message takes a quarter of an hour.
+      const before = { cancelsBorne: isSlow ? 1 : CANCELS_BORNE, wasTried: true }
+      await store(handler, items.slice(0, middle), before)
+      await store(handler, items.slice(middle), before)
     }
+  }
+
+  const again = (msg: JsMsg): void => {
+    msg.nak(AGAIN_AFTER_MS)
+    settled.add(msg)
   }
 
   const putOff = async ({ msg, envelope }: Item): Promise<void> => {
@@ -208,7 +245,7 @@ export async function deliver(
     const left = msgs.filter((msg) => !settled.has(msg))
     if (error instanceof Stopped) return { isAway, left }
     log.error({ err: error, stream }, "events left for another try")
-    for (const msg of left) msg.nak(AGAIN_AFTER_MS)
+    for (const msg of left) again(msg)
   }
   return { isAway: false, left: [] }
 }

@@ -203,6 +203,38 @@ it("finds the one message that Postgres refuses, keeps it aside, and stores all 
   expect(letter?.["problem"]).toContain("invalid input syntax")
 })
 
+/** Ended by the server because it takes too long. */
+const tooSlow = () =>
+  sql.begin(async (tx) => {
+    await tx`set local statement_timeout = 10`
+    await tx`select pg_sleep(5)`
+  })
+
+it("makes a batch smaller whose statement takes too long, until it passes, and keeps nothing aside", async () => {
+  const { url } = await natsForTest()
+  const before = async (messages: string[]) => messages.length > 3 && (await tooSlow())
+  const { nc, batches, rejected, ingest } = await startHub(url, { before, handBackAfterMs: 50 })
+  const emitted = await emitNotes(nc, 1, 100)
+  await untilStored(emitted)
+  await untilAcknowledged(nc)
+  expect(batches.filter((batch) => batch.length <= 3).flat()).toEqual(emitted)
+  expect(rejected).toEqual([])
+  expect(ingest.counters().BOO_EVENTS).toMatchObject({ redelivered: 0, waitingForPostgres: false })
+})
+
+it("goes on beside a message whose statement takes too long even alone, and stores it when it can", async () => {
+  const { url } = await natsForTest()
+  let isHeldUp = true
+  const before = async (messages: string[]) => isHeldUp && messages.includes("gpu-1 2") && (await tooSlow())
+  const { nc, rejected } = await startHub(url, { before })
+  const emitted = await emitNotes(nc, 1, 20)
+  await untilStored(emitted.filter((message) => message !== "gpu-1 2"))
+  isHeldUp = false
+  await untilStored(emitted)
+  await untilAcknowledged(nc)
+  expect(rejected).toEqual([])
+})
+
 it("keeps a message aside once, however often it is delivered", async () => {
   const { url } = await natsForTest()
   const { nc, ingest } = await startHub(url)

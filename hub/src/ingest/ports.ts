@@ -16,7 +16,8 @@ export interface Delivery {
  * another message brings: they are delivered again later.
  *
  * Throws what Postgres or the connection threw. A failure that is about the data makes the batch smaller until the
- * message at fault stands alone; that one becomes a dead letter. Any other is tried again for as long as it takes.
+ * message at fault stands alone; that one becomes a dead letter. Any other is tried again for as long as it takes, and in
+ * smaller parts where Postgres ended the statement because it took too long.
  */
 export type Handler<K extends DurableKind> = (
   envelopes: readonly Envelope<K>[],

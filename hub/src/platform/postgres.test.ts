@@ -130,6 +130,7 @@ it.each([
   ["a violated constraint", "insert into t values (1), (1)", true],
   ["a table that is not there", "select * from nowhere", false],
   ["a server that shuts down", "do $$ begin raise exception 'x' using errcode = '57P01'; end $$", false],
+  ["a statement that took too long", "set statement_timeout = 1; select pg_sleep(1)", false],
   ["a full disk", "do $$ begin raise exception 'x' using errcode = '53100'; end $$", false],
 ])("tells %s from a failure that may pass", async (_what, statement, aboutData) => {
   const { url } = await testDatabase("states")

@@ -149,6 +149,11 @@ export function isAboutData(error: unknown): boolean {
   return state === null ? !isConnectionError(error) : ABOUT_DATA.test(state)
 }
 
+/** Whether the server ended the statement because it took too long: it is there, and the same in smaller parts may pass. */
+export function isCancelled(error: unknown): boolean {
+  return sqlStateOf(error) === "57014"
+}
+
 const CONNECTION_CODE = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EHOST|ENET|EADDR|SASL)/
 
 function isConnectionError(error: unknown): boolean {
