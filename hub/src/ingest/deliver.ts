@@ -35,6 +35,11 @@ interface Item<K extends DurableKind = DurableKind> {
 }
 type ItemsByKind = { [K in DurableKind]: Item<K>[] }
 
+interface Refused {
+  msg: JsMsg
+  rejected: Rejected
+}
+
 /** One batch is read and handed on before the next is looked at, so that handlers get them in their order. */
 export interface Turn {
   readonly mine: Promise<void>
@@ -129,22 +134,26 @@ export async function deliver(
     settled.add(msg)
   }
 
-  const reject = async (msg: JsMsg, rejected: Rejected): Promise<void> => {
-    const letter = {
+  const reject = async (refused: readonly Refused[]): Promise<void> => {
+    if (refused.length === 0) return
+    const letters = refused.map(({ msg, rejected }) => ({
       ...rejected,
       subject: msg.subject,
       stream,
       streamSeq: msg.info.streamSequence,
       payload: msg.data,
+    }))
+    // One commit for all of them: a host that floods the stream with what makes no sense holds up all others.
+    await retrying(() => storeDeadLetters(options.sql, letters))
+    for (const { msg, rejected } of refused) {
+      ack(msg)
+      counters.deadLetters++
+      options.onRejected(rejected)
     }
-    await retrying(() => storeDeadLetters(options.sql, [letter]))
-    ack(msg)
-    counters.deadLetters++
-    log.warn(
-      { subject: msg.subject, reason: rejected.reason, problem: rejected.problem },
-      "message not stored",
-    )
-    options.onRejected(rejected)
+    for (const [{ msg, rejected }, count] of firstOfEachHost(refused)) {
+      const { host, reason, problem } = rejected
+      log.warn({ host, count, subject: msg.subject, reason, problem }, "messages not stored")
+    }
   }
 
   const store = async <K extends DurableKind>(
@@ -173,7 +182,7 @@ export async function deliver(
       if (error instanceof Stopped) throw error
       const isSlow = isCancelled(error)
       if (items.length === 1) {
-        if (!isSlow) return await reject(first.msg, refusedBy(error, first.envelope))
+        if (!isSlow) return await reject([{ msg: first.msg, rejected: refusedBy(error, first.envelope) }])
         // Nothing is wrong with it. It comes again, so that what follows need not wait for whatever holds it up.
         return again(first.msg)
       }
@@ -198,12 +207,14 @@ export async function deliver(
       settled.add(msg)
     } else {
       const problem = "it adds to a row that never came"
-      await reject(msg, { host: envelope.host, kind: envelope.kind, reason: "unresolved", problem })
+      const { host, kind } = envelope
+      await reject([{ msg, rejected: { host, kind, reason: "unresolved", problem } }])
     }
   }
 
   const storeAll = async (): Promise<void> => {
     const events: Item[] = []
+    const refused: Refused[] = []
     let bytes = 0
     await turn.mine
     for (const msg of msgs) {
@@ -214,8 +225,9 @@ export async function deliver(
       }
       const reading = readMessage(msg.subject, msg.string())
       if (reading.ok) events.push({ msg, envelope: reading.envelope })
-      else await reject(msg, reading)
+      else refused.push({ msg, rejected: reading })
     }
+    await reject(refused)
     for (const host of new Set(events.map((item) => item.envelope.host)))
       await retrying(() => hosts.ensureHost(host))
     const wanted = events.filter((item) => hosts.isEnabled(item.envelope.host))
@@ -257,6 +269,16 @@ function unhandled(): never {
 function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {
   const problem = error instanceof Error ? error.message : String(error)
   return { host, kind, reason: "unstorable", problem }
+}
+
+/** What was refused first of each host, and how much of it was. */
+function firstOfEachHost(refused: readonly Refused[]): [Refused, number][] {
+  const hosts = new Map<HostId | null, [Refused, number]>()
+  for (const one of refused) {
+    const [first, count] = hosts.get(one.rejected.host) ?? [one, 0]
+    hosts.set(one.rejected.host, [first, count + 1])
+  }
+  return [...hosts.values()]
 }
 
 function byKind(items: readonly Item[]): ItemsByKind {

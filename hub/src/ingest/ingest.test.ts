@@ -1,5 +1,6 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
+import { pino } from "pino"
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from "vitest"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { EventKind } from "@boocontrol/shared/subjects"
@@ -7,6 +8,7 @@ import { natsForTest } from "../../../deploy/test/services/nats.ts"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
 import { systemClock } from "../platform/clock.ts"
 import { silentLog } from "../platform/log.ts"
+import type { Log } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
 import type { NatsConnection } from "../platform/nats.ts"
 import { connectPostgres } from "../platform/postgres.ts"
@@ -49,13 +51,14 @@ interface HubOptions {
   disabled?: string[]
   ackWaitMs?: number
   handBackAfterMs?: number
+  log?: Log
 }
 
 const nameOf = ({ host, seq }: { host: string; seq: number | null }): string => `${host} ${seq}`
 
 async function startHub(
   url: string,
-  { before, notYet, disabled = [], ackWaitMs = 1_500, handBackAfterMs }: HubOptions = {},
+  { before, notYet, disabled = [], ackWaitMs = 1_500, handBackAfterMs, log = silentLog }: HubOptions = {},
 ): Promise<Hub> {
   const nc = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 })
   const hub: Omit<Hub, "ingest"> = { nc, rejected: [], batches: [], repeated: [] }
@@ -77,7 +80,7 @@ async function startHub(
     },
   }
   const ingest = createIngest({
-    ...{ sql, nc, clock: systemClock, log: silentLog, streams: STREAMS, handlers },
+    ...{ sql, nc, clock: systemClock, log, streams: STREAMS, handlers },
     hosts: { ensureHost: () => Promise.resolve(), isEnabled: (host) => !disabled.includes(host) },
     onRejected: ({ host, reason }) => hub.rejected.push([host, reason]),
     limits: { ackWaitMs, maxAckPending: 512 },
@@ -187,6 +190,48 @@ it("keeps messages that make no sense aside, counts them for their host, and goe
   expect(kept[0]).toMatchObject({ provider_id: "gpu-1", kind: "note", payload: "{ not json" })
   expect(kept[1]?.["problem"]).toBe("envelope version 9 is not 1")
   expect(ingest.counters().BOO_EVENTS).toMatchObject({ deadLetters: 5, stored: 1 })
+})
+
+it("keeps what makes no sense of one batch aside in one commit, with one line of the log for each host", async () => {
+  const { url } = await natsForTest()
+  const lines: string[] = []
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const before = (messages: string[]) => (messages.includes("gpu-1 1") ? held : undefined)
+  const log = pino({ level: "warn" }, { write: (line) => void lines.push(line) })
+  const { nc, rejected, batches } = await startHub(url, { before, log })
+  await emit(nc, "note", note(1))
+  await vi.waitUntil(() => batches.length === 1)
+  // While the first is stored these gather, and so make one batch.
+  const js = jetstream(nc)
+  for (let n = 0; n < 20; n++) {
+    await js.publish("boo.v1.evt.gpu-1.note", `{ ${n}`)
+    await js.publish("boo.v1.evt.gpu-2.note", `[ ${n}`)
+  }
+  await emit(nc, "note", note(2))
+  release()
+  await untilStored(["gpu-1 1", "gpu-1 2"])
+  await untilAcknowledged(nc)
+  expect(rejected).toHaveLength(40)
+  const kept = await sql<{ payload: string; xmin: string }[]>`
+    select convert_from(payload, 'utf8') as payload, xmin::text as xmin from control_dead_letters order by stream_seq`
+  expect(kept.slice(0, 3).map(({ payload }) => payload)).toEqual(["{ 0", "[ 0", "{ 1"])
+  expect([kept.length, new Set(kept.map(({ xmin }) => xmin)).size]).toEqual([40, 1])
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { host: "gpu-1", count: 20, reason: "not-json", msg: "messages not stored" },
+    { host: "gpu-2", count: 20, reason: "not-json", msg: "messages not stored" },
+  ])
+})
+
+it("keeps large messages aside, and what is no text", async () => {
+  const { url } = await natsForTest()
+  const { nc, rejected } = await startHub(url)
+  const js = jetstream(nc)
+  const odd = Uint8Array.from({ length: 900_000 }, (_, n) => (n * 7) % 256)
+  for (let n = 0; n < 6; n++) await js.publish("boo.v1.evt.gpu-1.note", odd)
+  await vi.waitUntil(() => rejected.length === 6, { timeout: 10_000 })
+  const kept = await sql<{ payload: Buffer }[]>`select payload from control_dead_letters`
+  expect(kept.filter(({ payload }) => payload.equals(odd))).toHaveLength(6)
 })
 
 it("finds the one message that Postgres refuses, keeps it aside, and stores all others of its batch", async () => {

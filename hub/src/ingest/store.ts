@@ -10,20 +10,49 @@ export interface DeadLetter extends Rejected {
   payload: Uint8Array | null
 }
 
+// A statement holds its payloads a few times over while it is made: a batch of messages as large as NATS takes would be
+// hundreds of megabytes.
+const PAYLOAD_BYTES_AT_ONCE = 4 * 1024 * 1024
+
 /** Keeps messages that cannot be stored, once each however often they are delivered. */
 export async function storeDeadLetters(sql: Sql, letters: readonly DeadLetter[]): Promise<void> {
-  for (const letter of letters) {
-    const payload = letter.payload === null ? null : Buffer.from(letter.payload)
-    const digest = createHash("sha256")
-      .update(payload ?? "")
-      .digest("hex")
+  for (const some of portions(letters)) {
+    const rows = some.map(({ host, kind, stream, streamSeq, reason, ...letter }) => {
+      const payload = letter.payload === null ? null : Buffer.from(letter.payload)
+      const digest = createHash("sha256")
+        .update(payload ?? "")
+        .digest("hex")
+      return {
+        ...{ provider_id: host, kind, stream, stream_seq: streamSeq, reason, digest },
+        ...{ subject: storable(letter.subject), problem: storable(letter.problem) },
+        payload: payload?.toString("base64") ?? null,
+      }
+    })
     await sql`
       insert into control_dead_letters
         (provider_id, kind, subject, stream, stream_seq, reason, problem, payload, digest)
-      values (${letter.host}, ${letter.kind}, ${storable(letter.subject)}, ${letter.stream}, ${letter.streamSeq},
-        ${letter.reason}, ${storable(letter.problem)}, ${payload}, ${digest})
+      select provider_id, kind, subject, stream, stream_seq, reason, problem, decode(payload, 'base64'), digest
+      from json_to_recordset(${sql.json(rows)}::json) as r(provider_id text, kind text, subject text, stream text,
+        stream_seq bigint, reason text, problem text, payload text, digest text)
       on conflict (stream, stream_seq, digest) do nothing`
   }
+}
+
+function portions(letters: readonly DeadLetter[]): DeadLetter[][] {
+  const all: DeadLetter[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const letter of letters) {
+    const size = letter.payload?.length ?? 0
+    const last = all.at(-1)
+    if (last === undefined || bytes + size > PAYLOAD_BYTES_AT_ONCE) {
+      all.push([letter])
+      bytes = size
+    } else {
+      last.push(letter)
+      bytes += size
+    }
+  }
+  return all
 }
 
 function storable(text: string): string {
