@@ -1,10 +1,11 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
+import type { JsMsg } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
 import fc from "fast-check"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { natsForTest } from "../../../deploy/test/services/nats.ts"
 import { silentLog } from "../platform/log.ts"
-import { ensureStreams, openConsumer, usageOf } from "../platform/streams.ts"
+import { DURABLE, ensureStreams, openConsumer, usageOf } from "../platform/streams.ts"
 import { storedEnough } from "./core.ts"
 import { makeRoom } from "./room.ts"
 
@@ -38,7 +39,7 @@ async function fullStream() {
     const messages = await consumer.fetch({ max_messages: count, expires: 2_000 })
     for await (const message of messages) await message.ackAck()
   }
-  return { nc, room, publish, stored, acknowledge }
+  return { nc, room, publish, stored, acknowledge, consumer }
 }
 
 describe("a stream that is full", () => {
@@ -61,6 +62,37 @@ describe("a stream that is full", () => {
     expect((await usageOf(nc, "BOO_PERF")).ackFloor).toBe(3)
     await publish()
   })
+})
+
+it("leaves what was handed out and is not stored yet to come again", async () => {
+  const { nc, room, stored, consumer } = await fullStream()
+  const handedOut = await consumer.fetch({ max_messages: 8, expires: 2_000 })
+  const kept: JsMsg[] = []
+  for await (const message of handedOut) {
+    if (message.seq <= 5) await message.ackAck()
+    else kept.push(message)
+  }
+  expect(await makeRoom(room)).toBe(5)
+  const manager = await jetstreamManager(nc)
+  expect(await manager.consumers.info("BOO_PERF", DURABLE)).toMatchObject({
+    ...{ num_ack_pending: 3, num_pending: stored - 8 },
+    ...{ ack_floor: { stream_seq: 5 }, delivered: { stream_seq: 8 } },
+  })
+  for (const message of kept) message.nak()
+  await nc.flush()
+  const again: number[] = []
+  for await (const { seq } of await consumer.fetch({ max_messages: 3, expires: 2_000 })) again.push(seq)
+  expect(again).toEqual([6, 7, 8])
+})
+
+it("takes each message once where several hubs make room", async () => {
+  const { nc, room, stored, acknowledge } = await fullStream()
+  await acknowledge(stored)
+  const removed = await Promise.all([makeRoom(room), makeRoom(room), makeRoom(room)])
+  const { state } = await (await jetstreamManager(nc)).streams.info("BOO_PERF")
+  expect(removed.reduce((sum, count) => sum + count, 0)).toBe(stored - state.messages)
+  expect(state.bytes).toBeLessThanOrEqual(SMALL.maxBytes / 2)
+  expect(state.messages).toBeGreaterThanOrEqual(Math.floor(stored / 2) - 1)
 })
 
 describe("what may go", () => {

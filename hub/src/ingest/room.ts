@@ -2,7 +2,7 @@ import type { StreamName } from "@boocontrol/shared/subjects"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { NatsConnection } from "../platform/nats.ts"
-import { purgeBelow, usageOf } from "../platform/streams.ts"
+import { removeMessages, usageOf } from "../platform/streams.ts"
 import { storedEnough } from "./core.ts"
 
 /**
@@ -26,7 +26,7 @@ export function keepRoom(options: {
     try {
       await makeRoom(options)
     } catch (error) {
-      // Without a stream or a durable there is nothing to purge; what is really wrong stops the reading too, and is told there.
+      // Without a stream or a durable there is nothing to remove; what is really wrong stops the reading too, and is told there.
       log.debug({ err: error, stream }, "the room in the stream was not looked at")
     }
     isLooking = false
@@ -44,9 +44,11 @@ export async function makeRoom({
   log: Log
   stream: StreamName
 }): Promise<number> {
-  const below = storedEnough(await usageOf(nc, stream))
+  const usage = await usageOf(nc, stream)
+  const below = storedEnough(usage)
   if (below === null) return 0
-  const purged = await purgeBelow(nc, stream, below)
-  if (purged > 0) log.info({ stream, purged }, "messages that are in Postgres left the stream, to make room")
-  return purged
+  const removed = await removeMessages(nc, stream, { from: usage.firstSeq, to: below - 1 })
+  if (removed > 0)
+    log.info({ stream, removed }, "messages that are in Postgres left the stream, to make room")
+  return removed
 }
