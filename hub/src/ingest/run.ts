@@ -187,8 +187,9 @@ async function read(consumer: Consumer, options: RunOptions, signal: AbortSignal
 }
 
 async function handBack(msgs: readonly JsMsg[], { nc, stream, log }: RunOptions): Promise<void> {
-  if (msgs.length === 0 || nc.isClosed()) return
-  // Without it the worst is that one of them waits for its time to be acknowledged.
+  if (nc.isClosed()) return
+  // Also where nothing is in hand: what is emitted now would be sent to who no longer listens, and wait there. Without it
+  // the worst is that a message waits for its time to be acknowledged.
   await forgetUnheard(nc, stream).catch((error: unknown) => log.debug({ err: error, stream }, "hand back"))
   for (const msg of msgs) msg.nak()
 }
