@@ -17,7 +17,9 @@ const row = (tokens: Partial<SummedRow>): SummedRow => ({
   duration_ms_mean: null,
   ...tokens,
 })
-const measured = { priceOf: () => ({ inputPerMtok: 0.5, outputPerMtok: 2, perKwh: 0.25 }) }
+const measured = {
+  priceOf: () => ({ inputPerMtok: 0.5, cachedInputPerMtok: 0, outputPerMtok: 2, perKwh: 0.25 }),
+}
 
 describe("what tokens cost", () => {
   it.each([

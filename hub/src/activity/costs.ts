@@ -1,4 +1,5 @@
 import type { ActivityStats, ActivityStatsRow } from "@boocontrol/shared/activity"
+import { tokenCost } from "@boocontrol/shared/token-cost"
 import type { TokenPricesPort } from "./ports.ts"
 
 export type SummedRow = Omit<ActivityStatsRow, "energy_wh" | "cost">
@@ -8,8 +9,8 @@ export function withCost(row: SummedRow, prices: TokenPricesPort): ActivityStats
   const price = prices.priceOf(row.provider_id, row.model)
   if (price === null || (row.prompt_tokens === null && row.output_tokens === null))
     return { ...row, energy_wh: null, cost: null }
-  const read = Math.max(0, (row.prompt_tokens ?? 0) - (row.cache_tokens ?? 0))
-  const cost = (read * price.inputPerMtok + (row.output_tokens ?? 0) * price.outputPerMtok) / 1e6
+  const [prompt, cached, output] = [row.prompt_tokens ?? 0, row.cache_tokens ?? 0, row.output_tokens ?? 0]
+  const cost = tokenCost(price, { prompt, cached, output })
   return { ...row, energy_wh: (cost / price.perKwh) * 1000, cost }
 }
 

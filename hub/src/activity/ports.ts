@@ -2,6 +2,7 @@ import type { CommittedActivity } from "@boocontrol/shared/activity"
 import type { CaptureArgs } from "@boocontrol/shared/capture"
 import type { HostId, HubId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
+import type { TokenPrices } from "@boocontrol/shared/token-cost"
 
 /** Makes sure that rows of these times have a partition of their own. */
 export interface PartitionsPort {
@@ -19,7 +20,7 @@ export interface OwnHubPort {
 
 /** What a million tokens of a model take on a host, as it was measured last; null where it was not. */
 export interface TokenPricesPort {
-  priceOf(host: HostId, model: string): { inputPerMtok: number; outputPerMtok: number; perKwh: number } | null
+  priceOf(host: HostId, model: string): (TokenPrices & { perKwh: number }) | null
 }
 
 /** Asks a host's engine for what it kept of a request. */

@@ -51,7 +51,9 @@ beforeAll(async () => {
   const partitions = { ensure: () => Promise.resolve() }
   const prices = {
     priceOf: (host: string, model: string) =>
-      host === "gpu-1" && model === "qwen3-8b" ? { inputPerMtok: 0.5, outputPerMtok: 2, perKwh: 0.25 } : null,
+      host === "gpu-1" && model === "qwen3-8b"
+        ? { inputPerMtok: 0.5, cachedInputPerMtok: 0, outputPerMtok: 2, perKwh: 0.25 }
+        : null,
   }
   activity = createActivity({
     sql,

@@ -1,6 +1,7 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { EndpointKind, PassedOver, RefusalCode, VirtualModel } from "@boocontrol/shared/gateway"
 import type { HostId } from "@boocontrol/shared/ids"
+import type { TokenPrices } from "@boocontrol/shared/token-cost"
 
 /**
  * Decides where a request goes. The gateway carries it there and tells how it went; it decides nothing itself and
@@ -95,10 +96,7 @@ export interface Attempt {
 }
 
 /** In the unit of the price tables, for a million tokens: what a provider asks, or the energy a host takes. */
-export interface TokenPrice {
-  readonly inputPerMtok: number
-  readonly outputPerMtok: number
-}
+export type TokenPrice = TokenPrices
 
 export interface AttemptFailure {
   readonly kind:

@@ -2,13 +2,23 @@ import { expect, it } from "vitest"
 import { spentOf } from "./spent.ts"
 import type { Spent, SpentBy } from "./spent.ts"
 
-const price = { inputPerMtok: 2, outputPerMtok: 10 }
+const price = { inputPerMtok: 2, cachedInputPerMtok: 0.2, outputPerMtok: 10 }
 const usage = { promptTokens: 1_000, cacheTokens: 0, outputTokens: 500, promptMs: null, predictedMs: null }
 const ask = { promptBytes: 4_000, hasImages: false, stream: false }
 const answered: SpentBy = { outcome: "answered", usage, bytes: 9_000, price, ask }
 
 it.each<[string, Partial<SpentBy>, Spent]>([
   ["what the host says, at its price", {}, { tokens: 1_500, money: 0.007 }],
+  [
+    "what came from a cache at its own price",
+    { usage: { ...usage, cacheTokens: 900 } },
+    { tokens: 1_500, money: (100 * 2 + 900 * 0.2 + 500 * 10) / 1e6 },
+  ],
+  [
+    "no more from a cache than there was to read",
+    { usage: { ...usage, cacheTokens: 1_024 } },
+    { tokens: 1_500, money: (1_000 * 0.2 + 500 * 10) / 1e6 },
+  ],
   ["no money where the price is not known", { price: null }, { tokens: 1_500, money: null }],
   [
     "nothing for a refusal",

@@ -1,3 +1,5 @@
+import { tokenCost } from "@boocontrol/shared/token-cost"
+import type { CountedTokens } from "@boocontrol/shared/token-cost"
 import type { ExchangeEnd } from "./exchange.ts"
 import { estimateTokens } from "./core/limits.ts"
 import type { TokenPrice } from "./ports.ts"
@@ -18,13 +20,16 @@ export type SpentBy = Pick<ExchangeEnd, "outcome" | "usage" | "bytes" | "price">
 
 /** What a request has used: as the host says it; where the end was not seen, by what has passed; nothing where none began. */
 export function spentOf({ outcome, usage, bytes, price, ask }: SpentBy): Spent {
-  if (usage !== null) return priced(usage.promptTokens ?? 0, usage.outputTokens ?? 0, price)
+  if (usage !== null) {
+    const [prompt, cached] = [usage.promptTokens ?? 0, usage.cacheTokens ?? 0]
+    return priced({ prompt, cached, output: usage.outputTokens ?? 0 }, price)
+  }
   if (outcome === "refused" || bytes === 0) return { tokens: 0, money: 0 }
   const prompt = estimateTokens({ promptBytes: ask.promptBytes, maxTokens: null, hasImages: ask.hasImages })
-  return priced(prompt, Math.ceil(bytes / (ask.stream ? BYTES_PER_STREAMED_TOKEN : BYTES_PER_TOKEN)), price)
+  const output = Math.ceil(bytes / (ask.stream ? BYTES_PER_STREAMED_TOKEN : BYTES_PER_TOKEN))
+  return priced({ prompt, cached: 0, output }, price)
 }
 
-function priced(input: number, output: number, price: TokenPrice | null): Spent {
-  const money = price && (input * price.inputPerMtok + output * price.outputPerMtok) / 1e6
-  return { tokens: input + output, money }
+function priced(tokens: CountedTokens, price: TokenPrice | null): Spent {
+  return { tokens: tokens.prompt + tokens.output, money: price && tokenCost(price, tokens) }
 }

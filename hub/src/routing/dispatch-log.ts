@@ -2,6 +2,7 @@ import type { RouteAsk, RouteDispatch } from "@boocontrol/shared/routing"
 import { isUnstorable, storable } from "@boocontrol/shared/storable"
 import { subjects } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
+import { tokenCost } from "@boocontrol/shared/token-cost"
 import { v7 } from "uuid"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
@@ -12,6 +13,12 @@ import { candidatesOf } from "./core/explain.ts"
 import { priceOf, providerOf } from "./core/view.ts"
 import type { GatewayAsk } from "./ports.ts"
 import type { DispatchesStore } from "./store/dispatches.ts"
+
+export interface CountedUsage {
+  readonly promptTokens: number | null
+  readonly cacheTokens: number | null
+  readonly outputTokens: number | null
+}
 
 /** How one attempt ended, as it is left on the hot path: words and rows are made of it later. */
 export interface DispatchEnd {
@@ -27,7 +34,7 @@ export interface DispatchEnd {
   readonly reason: string | null
   readonly ttftMs: number | null
   readonly durationMs: number | null
-  readonly usage: { readonly promptTokens: number | null; readonly outputTokens: number | null } | null
+  readonly usage: CountedUsage | null
 }
 
 /**
@@ -174,6 +181,6 @@ function rowOf(end: Kept): RouteDispatch {
 
 function costOf({ place }: Ranked, usage: NonNullable<DispatchEnd["usage"]>): number | null {
   if (usage.outputTokens === null) return null
-  const { inputPerMtok, outputPerMtok } = priceOf(place)
-  return ((usage.promptTokens ?? 0) * inputPerMtok + usage.outputTokens * outputPerMtok) / 1e6
+  const [prompt, cached] = [usage.promptTokens ?? 0, usage.cacheTokens ?? 0]
+  return tokenCost(priceOf(place), { prompt, cached, output: usage.outputTokens })
 }

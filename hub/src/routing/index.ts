@@ -3,6 +3,7 @@ import type { VirtualModel } from "@boocontrol/shared/gateway"
 import type { ActivityFrame } from "@boocontrol/shared/frames"
 import type { FastifyPluginCallback } from "fastify"
 import { ResolveRequest } from "@boocontrol/shared/routing"
+import type { TokenPrices } from "@boocontrol/shared/token-cost"
 import type { Clock } from "../platform/clock.ts"
 import { parseBody } from "../platform/http.ts"
 import type { Log } from "../platform/log.ts"
@@ -58,7 +59,7 @@ export interface Routing {
     preview(model: string): readonly { host: HostId | null; model: string }[]
   }
   /** What tokens of a model take on a host; null where that was not measured. */
-  priceOf(host: string, model: string): { inputPerMtok: number; outputPerMtok: number; perKwh: number } | null
+  priceOf(host: string, model: string): (TokenPrices & { perKwh: number }) | null
   /** Something about a host has changed. */
   fleetChanged(): void
   /** Rows that were stored. */

@@ -122,6 +122,7 @@ export function createLiveView(options: LiveViewOptions): LiveView {
       models: target.models.map((model) => ({
         ...{ id: model.id, contextLength: model.context_length ?? null, capabilities: model.capabilities },
         ...{ inputPerMtok: model.input_per_mtok, outputPerMtok: model.output_per_mtok },
+        cachedInputPerMtok: model.cached_input_per_mtok ?? model.input_per_mtok,
         quality: (task) => {
           const said = model.quality[task] ?? model.quality["general"]
           return said === undefined ? { value: 0.85, basis: "prior" } : { value: said, basis: "reported" }

@@ -170,6 +170,16 @@ describe("a request", () => {
     expect(counted).toEqual([first.host])
   })
 
+  it("of unknown size may be read for minutes before its host has stalled", () => {
+    const { host, ask } = stage()
+    for (const name of ["a", "b"]) host(name, [ready("m")])
+    const known = attempt(ask().next())
+    const picture = attempt(ask({ hasImages: true }).next())
+    const unsized = attempt(ask({ promptBytes: null }).next())
+    expect(known.firstByteMs).toBeLessThan(60_000)
+    expect([picture.firstByteMs > 300_000, unsized.firstByteMs > 300_000]).toEqual([true, true])
+  })
+
   it("waits when all slots are taken, and goes when one is free", async () => {
     const { host, ask } = stage()
     host("a", [ready("m")])

@@ -1,10 +1,11 @@
 import type { RefusalCode } from "@boocontrol/shared/gateway"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { RouteAsk } from "@boocontrol/shared/routing"
+import type { TokenPrices } from "@boocontrol/shared/token-cost"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { refusalIn } from "./core/explain.ts"
 import { priceOf, providerOf } from "./core/view.ts"
-import type { DispatchEnd } from "./dispatch-log.ts"
+import type { CountedUsage, DispatchEnd } from "./dispatch-log.ts"
 import type { GatewayAsk } from "./ports.ts"
 import type { RoutingParts } from "./parts.ts"
 
@@ -17,7 +18,7 @@ export interface Attempt {
   readonly baseUrl: string
   readonly upstreamKey: string | null
   readonly dialect: "openai" | "anthropic"
-  readonly price: { readonly inputPerMtok: number; readonly outputPerMtok: number }
+  readonly price: TokenPrices
   readonly firstByteMs: number
   overdue(waitedMs: number): number
   responded(): void
@@ -40,7 +41,7 @@ export interface AttemptFacts {
   readonly status: number
   readonly firstByteMs: number | null
   readonly durationMs: number
-  readonly usage: { readonly promptTokens: number | null; readonly outputTokens: number | null } | null
+  readonly usage: CountedUsage | null
 }
 
 export interface Refusal {
@@ -63,6 +64,7 @@ const MAX_WAIT_MS = 180_000
 const MAX_ATTEMPTS = 4
 /** Beyond what was expected: a warm host that says nothing for so long has stalled. */
 const WARM_SPARE_MS = 20_000
+const UNSIZED_SPARE_MS = 300_000
 const WHOLE_ANSWER_MS = 600_000
 const COLD_SPARE_MS = 30_000
 const LOADING_MORE_MS = 10_000
@@ -114,7 +116,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     return {
       ...{ kind: "attempt", model, ...parts.addressOf(ranked.place) },
       price: priceOf(ranked.place),
-      firstByteMs: firstByteMs(ranked, given.stream),
+      firstByteMs: firstByteMs(ranked, { isStream: given.stream, isSized: ask.prompt_tokens !== null }),
       overdue: (waitedMs) => moreMs(ranked, waitedMs, parts),
       responded() {
         for (const count of doubtful.splice(0)) count()
@@ -244,10 +246,15 @@ function kindOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
   return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, [...tried].sort()])
 }
 
-function firstByteMs({ terms, place }: Ranked, isStream: boolean): number {
+/** A prompt of unknown size may be read for minutes: nobody can say that the host has stalled. */
+function firstByteMs(
+  { terms, place }: Ranked,
+  { isStream, isSized }: { isStream: boolean; isSized: boolean },
+): number {
   if (place.kind === "target" || !isStream) return WHOLE_ANSWER_MS
+  const spareMs = isSized ? WARM_SPARE_MS : UNSIZED_SPARE_MS
   const coldMs = terms.load > 0 ? terms.load * 2.5 + COLD_SPARE_MS : 0
-  return Math.min(LONGEST_FIRST_BYTE_MS, coldMs + terms.prefill * 4 + terms.wait * 2 + WARM_SPARE_MS)
+  return Math.min(LONGEST_FIRST_BYTE_MS, coldMs + terms.prefill * 4 + terms.wait * 2 + spareMs)
 }
 
 /** A host that loads the model, or works on other requests for it, is not stuck. */

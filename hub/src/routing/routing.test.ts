@@ -270,7 +270,7 @@ it("keeps every decision with all its candidates, newest first, and tells other 
       status: 200,
       firstByteMs: 12,
       durationMs: 90,
-      usage: { promptTokens: 100, outputTokens: 20 },
+      usage: { promptTokens: 100, cacheTokens: 0, outputTokens: 20 },
     })
   passage.close({ outcome: "answered" })
   const Dispatches = pageOf(RouteDispatch)

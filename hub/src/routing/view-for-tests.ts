@@ -46,7 +46,13 @@ export function routeHost(
 }
 
 export function routeTarget(id: string, more: Partial<RouteTargetView> = {}): RouteTargetView {
-  const model = { contextLength: 128_000, capabilities: ["vision"], inputPerMtok: 1, outputPerMtok: 4 }
+  const model = {
+    contextLength: 128_000,
+    capabilities: ["vision"],
+    inputPerMtok: 1,
+    cachedInputPerMtok: 0,
+    outputPerMtok: 4,
+  }
   return {
     ...{ id, enabled: true, hasCredential: true, maxConcurrent: 16, inflight: 0 },
     models: [{ id: "big", ...model, quality: () => figure(0.9) }],

@@ -1,5 +1,6 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { RouteBasis } from "@boocontrol/shared/routing"
+import type { TokenPrices } from "@boocontrol/shared/token-cost"
 
 /** A figure with what it rests on. */
 export interface Figure {
@@ -56,12 +57,10 @@ export interface RouteLease {
   readonly expiresAt: string | null
 }
 
-export interface RouteTargetModel {
+export interface RouteTargetModel extends TokenPrices {
   readonly id: string
   readonly contextLength: number | null
   readonly capabilities: readonly string[]
-  readonly inputPerMtok: number
-  readonly outputPerMtok: number
   readonly quality: (task: string) => Figure
 }
 
@@ -81,11 +80,12 @@ export interface RouteView {
 }
 
 /** What tokens cost at a place, for a million of them. At a host a token of the prompt takes as much less as it is faster. */
-export function priceOf(place: Place): { inputPerMtok: number; outputPerMtok: number } {
+export function priceOf(place: Place): TokenPrices {
   if (place.kind === "target") return place.model
   const { costPerMtok, genTps, promptTps } = place.model
   return {
     inputPerMtok: (costPerMtok.value * genTps.value) / promptTps.value,
+    cachedInputPerMtok: 0,
     outputPerMtok: costPerMtok.value,
   }
 }
