@@ -51,7 +51,7 @@ export async function generateHistory(
     say(`  ${what}: ${((performance.now() - startedAt) / 1000).toFixed(0)} s`)
   }
   await step("partitions", () => makePartitions(sql, size))
-  await step("donors, aggregated and packed", () => makeDonors(sql, size))
+  await step("donors, aggregated and packed", () => makeDonors(sql, size, say))
   for (const tier of PACKED_TIERS) await step(`${tier.tier}, packed`, () => copyPacked(sql, tier, size))
   await step("rows of the last day", () => copyRows(sql, size))
   await step("requests and their sums", () => makeRequests(sql, size))
@@ -70,7 +70,7 @@ async function makePartitions(sql: Sql, { nowMs, days }: HistorySize): Promise<v
 
 const donorHour = ({ nowMs }: HistorySize): number => Math.floor(nowMs / HOUR_MS) * HOUR_MS - 2 * DAY_MS
 
-async function makeDonors(sql: Sql, size: HistorySize): Promise<void> {
+async function makeDonors(sql: Sql, size: HistorySize, say: (line: string) => void): Promise<void> {
   const startMs = donorHour(size)
   for (let n = 0; n < DONORS; n++) {
     const samples = noisyHour(n, startMs)
@@ -90,12 +90,15 @@ async function makeDonors(sql: Sql, size: HistorySize): Promise<void> {
   for (const { table } of PACKED_TIERS)
     await sql.unsafe(`create table donor_${table} as select * from ${table}`)
   await sql`create table donor_control_perf_rollup_1h as select * from control_perf_rollup_1h`
-  for (const { table, packed } of PACKED_TIERS) {
+  for (const { tier, table, packed } of PACKED_TIERS) {
+    const startedAt = performance.now()
     await packSpan(
       { sql, log: silentLog },
       { table, fromMs: startMs, toMs: startMs + HOUR_MS, afterMs: 0 },
       new AbortController().signal,
     )
+    const hourMs = (performance.now() - startedAt) / DONORS
+    say(`  packing an hour of a host, ${tier}: ${hourMs.toFixed(0)} ms, of Postgres and the hub together`)
     await sql.unsafe(`create table donor_${packed} as select * from ${packed}`)
     await sql.unsafe(`truncate ${packed}, ${table}`)
   }

@@ -47,7 +47,8 @@ export const MEMORY_BYTES = 4 * 1024 * 1024
 /** A disk that is only busy answers within this; what happens is to be seen before somebody asks why it is not. */
 const STALLED_AFTER_MS = 5_000
 const FIRST_RETRY_MS = 1_000
-const LONGEST_RETRY_MS = 30_000
+/** What comes meanwhile is lost with the process: room on the disk is to be noticed soon. */
+const LONGEST_RETRY_MS = 5_000
 
 export function diskSpool(options: DiskSpoolOptions): Spool {
   const { files, maxBytes, clock, log } = options
