@@ -160,7 +160,8 @@ it("lists what a policy leads to now, and what it can", async () => {
   const auto = data.find(({ id }) => id === "auto")
   expect(auto).toMatchObject({ status: { value: "loaded" }, boo: { kind: "virtual" } })
   expect(auto?.context_length).toBeGreaterThan(0)
-  expect(new Set(auto?.boo.hosts.map(({ host }) => host))).toEqual(new Set(["warm", "cold"]))
+  // One of them holds two models that fit: it stands there once.
+  expect(auto?.boo.hosts.map(({ host }) => host).sort()).toEqual(["cold", "warm"])
   const code = data.find(({ id }) => id === "auto:code")
   expect(code?.boo.hosts[0]).toEqual({ host: "warm", state: "stopped" })
 })

@@ -4,6 +4,7 @@ import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { Catalogue } from "./catalogue.ts"
 import { decide } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
+import type { Place } from "./core/view.ts"
 
 /** The plainest request for a name, to look where it leads. */
 export function previewAsk(model: string): RouteAsk {
@@ -53,9 +54,17 @@ function leadsTo(id: string, deciding: Deciding): Omit<VirtualModel, "id" | "des
   return {
     context_length: contexts.length > 0 ? Math.max(...contexts) : null,
     capabilities: [...new Set(places.flatMap(({ model }) => model.capabilities))].sort(),
-    hosts: places.flatMap((place) =>
-      place.kind === "host" ? [{ host: HostId.parse(place.host.id), state: place.model.state }] : [],
-    ),
+    hosts: bestOfEachHost(places),
     loaded: places.some((place) => place.kind === "target" || place.model.state === "ready"),
   }
+}
+
+/** A host may hold several of the models: it stands once, with the one that is asked first. */
+function bestOfEachHost(places: readonly Place[]): VirtualModel["hosts"] {
+  const best = new Map<string, VirtualModel["hosts"][number]>()
+  for (const place of places) {
+    if (place.kind !== "host" || best.has(place.host.id)) continue
+    best.set(place.host.id, { host: HostId.parse(place.host.id), state: place.model.state })
+  }
+  return [...best.values()]
 }
