@@ -107,12 +107,23 @@ describe("a reader", () => {
   })
 
   it("no longer gets what it no longer asks for, and a new snapshot when it comes back", async () => {
+    const line = (text: string) =>
+      world.say(envelope("log", { source: "proxy", lines: [text] }, { host: "quiet" }))
+    const heard = (text: string) => (frame: Frame) => isLog(frame) && frame.lines.includes(text)
+    line("before")
     const reader = await hub.reader()
-    await reader.until(() => reader.copy().phase === "live", "a snapshot")
-    reader.send({ type: "subscribe", topics: ["perf:quiet"] })
-    reader.send({ type: "subscribe", topics: ["fleet", "perf:quiet"] })
-    await reader.until(() => reader.frames.length === 2, "a second snapshot")
-    expect(reader.frames[1]).toMatchObject({ type: "control_fleet", kind: "snapshot" })
+    await reader.until(() => reader.host("quiet") !== undefined, "the host")
+    reader.send({ type: "subscribe", topics: ["log:quiet"] })
+    await reader.until(() => reader.frames.some(heard("before")), "what it asked for instead")
+    const from = reader.frames.findIndex(heard("before"))
+    world.say(ready("quiet", 1))
+    line("after")
+    await reader.until(() => reader.frames.some(heard("after")), "a line after the change")
+    reader.send({ type: "subscribe", topics: ["fleet", "log:quiet"] })
+    const ofFleet = () => reader.frames.slice(from).filter(({ type }) => type === "control_fleet")
+    await reader.until(() => ofFleet().length > 0, "the fleet again")
+    expect(ofFleet()[0]).toMatchObject({ type: "control_fleet", kind: "snapshot" })
+    expect(reader.host("quiet")?.models[0]?.state).toBe("ready")
   })
 
   it("gets a host as a whole when it asks for it, and that it is gone when it is", async () => {

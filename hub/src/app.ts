@@ -30,6 +30,7 @@ import type { Clock } from "./platform/clock.ts"
 import { createFirstScreen } from "./platform/first-screen.ts"
 import { createHostCommands } from "./platform/host-commands.ts"
 import { installHttpRules } from "./platform/http.ts"
+import { closeHttp } from "./platform/http-close.ts"
 import type { Log } from "./platform/log.ts"
 import { createMicroService } from "./platform/micro-service.ts"
 import type { NatsConnection } from "./platform/nats.ts"
@@ -260,7 +261,7 @@ export async function createApp({
       sockets.stop()
       await gateway.stop()
       leases.endWaits()
-      await http.close()
+      await closeHttp(http, clock)
       await rpc.stop()
       await actions.stop()
       commands.stop()

@@ -73,7 +73,7 @@ export function createLeases({ sql, nc, clock, hosts, frame, announcer, ...rest 
     await watch.refresh(request.provider_id)
     return granted
   }
-  const keeping = leaseKeeping(store)
+  const keeping = leaseKeeping(store, watch)
   return {
     routes: leasesRoutes({ acquire, keeping, store }),
     rpc: leasesRpc(acquire, keeping),

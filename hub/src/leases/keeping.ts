@@ -2,6 +2,7 @@ import { BooError } from "@boocontrol/shared/errors"
 import type { LeaseRef, LeaseRow } from "@boocontrol/shared/leases"
 import { heldBy } from "./core.ts"
 import type { LeasesStore, StoredLease } from "./store.ts"
+import type { LeaseWatch } from "./watch.ts"
 
 export interface LeaseKeeping {
   /** Extends a lease by its own time. */
@@ -12,7 +13,7 @@ export interface LeaseKeeping {
 }
 
 /** What whoever holds a lease does with it. One that was lost is refused with who holds the host now. */
-export function leaseKeeping(store: LeasesStore): LeaseKeeping {
+export function leaseKeeping(store: LeasesStore, watch: Pick<LeaseWatch, "refresh">): LeaseKeeping {
   const inForce = async (): Promise<string[]> =>
     (await store.inForce(null)).leases.map(({ lease_id }) => lease_id)
 
@@ -46,6 +47,8 @@ export function leaseKeeping(store: LeasesStore): LeaseKeeping {
       const { provider_id: host } = await check(ref)
       const lease = await store.end({ id: ref.lease_id, host }, "released", by)
       if (!lease) throw await whyNot(ref)
+      // Whoever gave it back may rely on it too: it is over for this hub before that is answered.
+      await watch.refresh(host)
       return rowOf(lease)
     },
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { LeaseAnnouncement, LeaseGrant, LeaseId, LeaseRow } from "@boocontrol/shared/leases"
 import type { LeaseRequest } from "@boocontrol/shared/leases"
 import { ErrorBody, NatsErrorReply } from "@boocontrol/shared/errors"
@@ -163,7 +163,9 @@ describe("an exclusive lease", () => {
     expect(await asked(`${lease_id};${fencing_token - 1}`)).toEqual([409, 409])
     expect(await asked("nonsense;1")).toEqual([409, 409])
     await give(lease_id)
-    expect(await asked(`${lease_id};${fencing_token}`)).toEqual([409, 409])
+    expect(await ask(hub, `${lease_id};${fencing_token}`)).toBe(409)
+    // The other one hears of it a moment later.
+    await vi.waitFor(async () => expect(await ask(other, `${lease_id};${fencing_token}`)).toBe(409), 5_000)
     expect(await asked(lease_id)).toEqual([404, 404])
   })
 
