@@ -24,8 +24,16 @@ interface Told {
 
 const KEPT_PER_KIND = 200_000
 
+interface Watched {
+  url: string
+  sockets: number
+  visible: number
+  /** A host whose events are not measured. */
+  except?: string | undefined
+}
+
 /** Frames are only looked at, not validated: that is the product's tests' to do. */
-export function watch({ url, sockets, visible }: { url: string; sockets: number; visible: number }): {
+export function watch({ url, sockets, visible, except }: Watched): {
   /** What was seen since it was last asked. */
   read(): Seen
   end(): void
@@ -45,7 +53,7 @@ export function watch({ url, sockets, visible }: { url: string; sockets: number;
       if (before !== undefined && frame.seq > before + 1) counts.holes += 1
       if (before === undefined || frame.seq > before) seqs.set(frame.provider_id, frame.seq)
     }
-    if (frame.event_at === undefined || frame.event_at === null) return
+    if (frame.event_at === undefined || frame.event_at === null || frame.provider_id === except) return
     const values = measured.get(frame.type) ?? []
     if (values.length < KEPT_PER_KIND) values.push(Date.now() - Date.parse(frame.event_at))
     measured.set(frame.type, values)
@@ -85,12 +93,18 @@ export function watch({ url, sockets, visible }: { url: string; sockets: number;
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { url: { type: "string" }, sockets: { type: "string" }, visible: { type: "string" } },
+    options: {
+      url: { type: "string" },
+      sockets: { type: "string" },
+      visible: { type: "string" },
+      except: { type: "string" },
+    },
   })
   const watching = watch({
     url: values.url ?? "",
     sockets: Number(values.sockets),
     visible: Number(values.visible),
+    except: values.except,
   })
   process.on("message", () => process.send?.(watching.read()))
   process.on("disconnect", () => {

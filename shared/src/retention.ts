@@ -122,6 +122,8 @@ export const DeadLetterRow = z.object({
   problem: z.string(),
   /** Null where the message itself is gone. */
   bytes: z.nullable(amount),
+  /** Messages of this host with this reason that were only counted: it had sent more than a thousand in an hour. */
+  more: amount,
 })
 export type DeadLetterRow = z.infer<typeof DeadLetterRow>
 

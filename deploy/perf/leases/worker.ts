@@ -33,7 +33,7 @@ const hosts = Array.from({ length: Number(values.hosts) }, (_, index) => HostId.
 const announcer = { isOne: () => false }
 const watch = createLeaseWatch({ sql, nc, store, clock, log, announcer, frame: { leased: () => undefined } })
 const port = { ids: () => hosts, workOn: () => 0, onWork: () => () => undefined }
-const keeping = leaseKeeping(store)
+const keeping = leaseKeeping(store, watch)
 await watch.start()
 
 /** CLOCK_MONOTONIC: one for all processes, and it goes on while one of them is stopped. */

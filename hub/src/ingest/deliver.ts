@@ -12,7 +12,8 @@ import type { Sql } from "../platform/postgres.ts"
 import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 import type { IngestCounters } from "./counters.ts"
 import type { DurableKind, Handler, Handlers, HostsPort, OnRejected, Rejected } from "./ports.ts"
-import { storeDeadLetters } from "./store.ts"
+import type { Parking } from "./parking.ts"
+import { countDeadLetters, storeDeadLetters } from "./store.ts"
 
 export interface DeliverOptions {
   sql: Sql
@@ -22,6 +23,7 @@ export interface DeliverOptions {
   hosts: HostsPort
   onRejected: OnRejected
   counters: IngestCounters
+  parking: Parking
   /**
    * For so long a hub that cannot reach Postgres keeps what it holds, in its order. Then another one may fare better:
    * it is this hub's way to Postgres that is broken, or nobody's, and then it makes no difference.
@@ -90,7 +92,7 @@ export async function deliver(
   stream: StreamName,
   { signal, turn, ...options }: Delivering,
 ): Promise<Delivered> {
-  const { clock, log, hosts, handlers, counters, handBackAfterMs } = options
+  const { clock, log, hosts, handlers, counters, parking, handBackAfterMs } = options
   const settled = new Set<JsMsg>()
   let isAway = false
   /** Since the last thing that Postgres did for us, or refused for taking too long. */
@@ -144,7 +146,11 @@ export async function deliver(
       payload: msg.data,
     }))
     // One commit for all of them: a host that floods the stream with what makes no sense holds up all others.
-    await retrying(() => storeDeadLetters(options.sql, letters))
+    const [kept, counted] = parted(letters, (letter) =>
+      parking.isKept(letter, letter.payload.length, clock.now()),
+    )
+    await retrying(() => storeDeadLetters(options.sql, kept))
+    if (counted.length > 0) await retrying(() => countDeadLetters(options.sql, counted))
     for (const { msg, rejected } of refused) {
       ack(msg)
       counters.deadLetters++
@@ -269,6 +275,12 @@ function unhandled(): never {
 function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {
   const problem = error instanceof Error ? error.message : String(error)
   return { host, kind, reason: "unstorable", problem }
+}
+
+function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  const [first, second]: [T[], T[]] = [[], []]
+  for (const item of items) (isFirst(item) ? first : second).push(item)
+  return [first, second]
 }
 
 /** What was refused first of each host, and how much of it was. */

@@ -8,6 +8,7 @@ import type { ConsumerLimits, StreamSettings } from "../platform/streams.ts"
 import { newCounters } from "./counters.ts"
 import type { IngestCounters } from "./counters.ts"
 import type { Handlers, HostsPort, OnRejected } from "./ports.ts"
+import { createParking } from "./parking.ts"
 import { keepRoom } from "./room.ts"
 import { runStream } from "./run.ts"
 
@@ -64,6 +65,7 @@ export function createIngest({
 }: IngestOptions): Ingest {
   const log = options.log.child({ part: "ingest" })
   const counters = { BOO_EVENTS: newCounters(), BOO_PERF: newCounters() }
+  const parking = createParking()
   let running: { stop(): Promise<void> }[] = []
   let keeping: (() => void)[] = []
   return {
@@ -72,10 +74,7 @@ export function createIngest({
       running = only.map((stream) =>
         runStream({
           ...options,
-          log,
-          limits,
-          handBackAfterMs,
-          stream,
+          ...{ log, limits, handBackAfterMs, stream, parking },
           counters: counters[stream],
         }),
       )

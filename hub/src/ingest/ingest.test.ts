@@ -151,7 +151,7 @@ async function untilAcknowledged(nc: NatsConnection): Promise<void> {
 }
 
 const letters = () => sql`
-  select provider_id, kind, reason, problem, convert_from(payload, 'utf8') as payload from control_dead_letters order by id`
+  select provider_id, kind, reason, problem, more, convert_from(payload, 'utf8') as payload from control_dead_letters order by id`
 
 it("stores what hosts emit and acknowledges it", async () => {
   const { url } = await natsForTest()
@@ -190,6 +190,36 @@ it("keeps messages that make no sense aside, counts them for their host, and goe
   expect(kept[0]).toMatchObject({ provider_id: "gpu-1", kind: "note", payload: "{ not json" })
   expect(kept[1]?.["problem"]).toBe("envelope version 9 is not 1")
   expect(ingest.counters().BOO_EVENTS).toMatchObject({ deadLetters: 5, stored: 1 })
+})
+
+it("keeps a thousand of what a broken host floods the stream with, counts the rest, and stores what others say", async () => {
+  const { url } = await natsForTest()
+  const { nc, ingest } = await startHub(url)
+  for (let n = 0; n < 1_300; n++) nc.publish("boo.v1.evt.gpu-1.note", `{ ${n}`)
+  await nc.flush()
+  await emit(nc, "note", note(1, "gpu-2"))
+  await untilStored(["gpu-2 1"])
+  await untilAcknowledged(nc)
+  expect(ingest.counters().BOO_EVENTS).toMatchObject({ deadLetters: 1_300, stored: 1 })
+  const kept = await letters()
+  expect(kept).toHaveLength(1_000)
+  expect(kept.reduce((sum, row) => sum + Number(row["more"]), 0)).toBe(300)
+})
+
+it("keeps one to count at where the kept ones were pruned", async () => {
+  const { url } = await natsForTest()
+  const { nc } = await startHub(url)
+  const flood = async (from: number, to: number) => {
+    for (let n = from; n < to; n++) nc.publish("boo.v1.evt.gpu-1.note", `{ ${n}`)
+    await nc.flush()
+    await untilAcknowledged(nc)
+  }
+  await flood(0, 1_000)
+  await sql`truncate control_dead_letters`
+  await flood(1_000, 1_010)
+  const kept = await letters()
+  expect(kept.length + kept.reduce((sum, row) => sum + Number(row["more"]), 0)).toBe(10)
+  expect(kept[0]).toMatchObject({ payload: "{ 1000" })
 })
 
 it("keeps what makes no sense of one batch aside in one commit, with one line of the log for each host", async () => {

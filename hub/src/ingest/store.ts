@@ -38,6 +38,28 @@ export async function storeDeadLetters(sql: Sql, letters: readonly DeadLetter[])
   }
 }
 
+/**
+ * Counts messages at the newest kept one of the same host and reason; where that was pruned, the first of them is kept.
+ * A message that is delivered again is counted again.
+ */
+export async function countDeadLetters(sql: Sql, letters: readonly DeadLetter[]): Promise<void> {
+  for (const alike of Object.values(
+    Object.groupBy(letters, ({ host, reason }) => `${reason} ${host ?? ""}`),
+  )) {
+    const [first] = alike ?? []
+    if (alike === undefined || first === undefined) continue
+    const count = (more: number) => sql`
+      update control_dead_letters set more = more + ${more}
+      where id = (
+        select id from control_dead_letters
+        where provider_id is not distinct from ${first.host} and reason = ${first.reason}
+        order by id desc limit 1)`
+    if ((await count(alike.length)).count > 0) continue
+    await storeDeadLetters(sql, [first])
+    if (alike.length > 1) await count(alike.length - 1)
+  }
+}
+
 function portions(letters: readonly DeadLetter[]): DeadLetter[][] {
   const all: DeadLetter[][] = []
   let bytes = Number.POSITIVE_INFINITY

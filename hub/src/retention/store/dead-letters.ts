@@ -19,7 +19,7 @@ export async function listDeadLetters(
   { host, after, limit }: DeadLettersWanted,
 ): Promise<DeadLetterRow[]> {
   const rows = await sql`
-    select id, received_at, provider_id, kind, subject, stream, stream_seq, reason, problem, bytes
+    select id, received_at, provider_id, kind, subject, stream, stream_seq, reason, problem, bytes, more
     from report_dead_letters
     where ${host === undefined ? sql`true` : sql`provider_id = ${host}`}
       and ${after === null ? sql`true` : sql`id < ${after}`}
@@ -30,6 +30,6 @@ export async function listDeadLetters(
 
 export async function countDeadLetters(sql: Sql): Promise<{ total: number; newest_at: Instant | null }> {
   const [row] = await sql<{ total: number; newest_at: Instant | null }[]>`
-    select count(*) as total, max(received_at) as newest_at from report_dead_letters`
+    select count(*) + coalesce(sum(more), 0)::bigint as total, max(received_at) as newest_at from report_dead_letters`
   return row ?? { total: 0, newest_at: null }
 }
