@@ -27,8 +27,26 @@ it.each([
   ["from when the host was known", NOON - HOUR, NOON, 3_570],
   ["a day before the host was known", TODAY.toMs, TODAY.toMs + DAY, null],
   ["nothing at all in its first second", NOON, NOON + 1_000, 0],
-])("expects a sample a second of %s", (_what, knownMs, nowMs, expected) => {
-  expect(expectedSeconds(TODAY, knownMs, nowMs)).toBe(expected)
+])("expects a sample a second of %s", (_what, knownFromMs, nowMs, expected) => {
+  expect(expectedSeconds(TODAY, { knownFromMs, nowMs })).toBe(expected)
+})
+
+const pause = (from: number, to: number | null) => ({
+  fromMs: TODAY.fromMs + from * HOUR,
+  toMs: to === null ? null : TODAY.fromMs + to * HOUR,
+})
+
+it.each([
+  ["an hour of it", [pause(3, 4)], 23],
+  ["an hour, within two others that overlap", [pause(5, 7), pause(2, 4), pause(3, 6), pause(3, 4)], 19],
+  ["from the day before", [pause(-30, 2)], 22],
+  ["beyond its end", [pause(20, 30)], 20],
+  ["since", [pause(20, null)], 20],
+  ["all of it", [pause(-1, null)], 0],
+  ["another day", [pause(-5, -1), pause(25, 30)], 24],
+])("expects nothing while a host was disabled: %s", (_what, pauses, hours) => {
+  const known = { knownFromMs: TODAY.fromMs - DAY, nowMs: TODAY.toMs + DAY }
+  expect(expectedSeconds(TODAY, { ...known, pauses })).toBe(hours * 3_600)
 })
 
 it.each([
@@ -235,4 +253,20 @@ it("lists the last days by pages, newest first, of one host or all", async () =>
 it("says nothing of today where nothing was counted", async () => {
   const today = CompletenessToday.parse((await app.inject("/completeness/today")).json())
   expect(today).toMatchObject({ hosts: 0, percent: null })
+})
+
+it("expects nothing of the time in which a host was disabled, whoever disabled it", async () => {
+  await sql`insert into control_hosts (provider_id, display_name) values ('paused', 'paused')`
+  await sql`update control_hosts set enabled = false where provider_id = 'paused'`
+  await sql`update control_hosts set enabled = false, display_name = 'still' where provider_id = 'paused'`
+  await sql`update control_host_pauses set from_at = ${instantOf(NOON - 3 * HOUR)} where provider_id = 'paused'`
+  await sql`update control_hosts set enabled = true where provider_id = 'paused'`
+  const ended =
+    await sql`update control_host_pauses set to_at = ${instantOf(NOON - HOUR)} where to_at is not null`
+  expect(ended.count).toBe(1)
+  await count(NOON, knownHost("paused", TODAY.fromMs - DAY))
+  const rows = await sql`select day::text as day, expected_s from control_completeness order by day`
+  expect(rows.map(({ expected_s: s }) => Number(s))).toEqual([86_400, 10 * 3_600 - 30])
+  await sql`update control_hosts set enabled = false where provider_id = 'paused'`
+  expect(await sql`select 1 from control_host_pauses where to_at is null`).toHaveLength(1)
 })

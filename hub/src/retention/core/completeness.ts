@@ -9,12 +9,25 @@ import type { Span } from "./partitions.ts"
  */
 export const SETTLED_MS = 30_000
 
+export interface Expected {
+  /** Since when the host is known. */
+  knownFromMs: number
+  nowMs: number
+  /** When it was disabled, in no order; `toMs` is null where it still is. */
+  pauses?: readonly { fromMs: number; toMs: number | null }[]
+}
+
 /** Seconds of a day that should have a sample; null for a day before the host was known. */
-export function expectedSeconds(day: Span, knownFromMs: number, nowMs: number): number | null {
+export function expectedSeconds(day: Span, { knownFromMs, nowMs, pauses = [] }: Expected): number | null {
   if (knownFromMs >= day.toMs) return null
-  const fromMs = Math.max(day.fromMs, knownFromMs)
   const toMs = Math.min(day.toMs, nowMs - SETTLED_MS)
-  return Math.max(0, Math.floor((toMs - fromMs) / 1_000))
+  let untilMs = Math.max(day.fromMs, knownFromMs)
+  let expectedMs = 0
+  for (const pause of [...pauses].sort((a, b) => a.fromMs - b.fromMs)) {
+    expectedMs += Math.max(0, Math.min(pause.fromMs, toMs) - untilMs)
+    untilMs = Math.max(untilMs, pause.toMs ?? toMs)
+  }
+  return Math.floor((expectedMs + Math.max(0, toMs - untilMs)) / 1_000)
 }
 
 /** Rounded down, so that 100 means all. Null where nothing was expected. */

@@ -60,13 +60,21 @@ export async function computeDays(sql: Sql, { always, knownFromMs, nowMs }: Days
       `${a.provider_id} ${a.day}` < `${b.provider_id} ${b.day}` ? -1 : 1,
     )
     const present = await presentSeconds(tx, days)
+    const pauses = await pausesSince(tx, days)
     const rows = days.map(({ provider_id, day }) => {
       const knownMs = knownFromMs.get(provider_id)
       const found = present.get(`${provider_id} ${day}`)
       const { gaps: number, gapS } = gapsOfDay(gaps.get(provider_id) ?? [], spanOf(day))
       return {
         ...{ provider_id, day, gaps: number, gap_s: gapS },
-        expected_s: knownMs === undefined ? null : expectedSeconds(spanOf(day), knownMs, nowMs),
+        expected_s:
+          knownMs === undefined
+            ? null
+            : expectedSeconds(spanOf(day), {
+                knownFromMs: knownMs,
+                nowMs,
+                pauses: pauses.get(provider_id) ?? [],
+              }),
         present_s: found?.seconds ?? 0,
         backfilled: found?.backfilled ?? 0,
       }
@@ -110,6 +118,22 @@ async function presentSeconds(
         and h.hour >= r.day::timestamp at time zone 'UTC'
         and h.hour < (r.day + 1)::timestamp at time zone 'UTC') s`
   return new Map(rows.map(({ provider_id, day, ...rest }) => [`${provider_id} ${day}`, rest]))
+}
+
+type Pause = { fromMs: number; toMs: number | null }
+
+/** When hosts were disabled, as far as it touches these days. */
+async function pausesSince(tx: TransactionSql, days: readonly HostDay[]): Promise<Map<string, Pause[]>> {
+  const first = days.map(({ day }) => day).sort()[0] ?? ""
+  const rows = await tx<{ provider_id: string; from_at: Instant; to_at: Instant | null }[]>`
+    select provider_id, from_at, to_at from control_host_pauses
+    where to_at is null or to_at > ${first}::date::timestamp at time zone 'UTC'`
+  const pauses = new Map<string, Pause[]>()
+  for (const { provider_id, from_at, to_at } of rows) {
+    const pause = { fromMs: Date.parse(from_at), toMs: to_at === null ? null : Date.parse(to_at) }
+    pauses.set(provider_id, [...(pauses.get(provider_id) ?? []), pause])
+  }
+  return pauses
 }
 
 type NotedGap = Gap & { notedMs: number }
