@@ -32,6 +32,7 @@ import { routingRoutes } from "./routes.ts"
 import { dispatchesStore } from "./store/dispatches.ts"
 import { policiesStore } from "./store/policies.ts"
 import { targetsStore } from "./store/targets.ts"
+import { unloadsSince } from "./store/unloads.ts"
 import { previewAsk, virtualModels } from "./virtual-models.ts"
 import { createWaitingRoom } from "./waiting-room.ts"
 
@@ -263,6 +264,8 @@ export function createRouting(options: RoutingOptions): Routing {
       const nowMs = clock.now()
       const rows = await options.history.rows({ fromMs: nowMs - HISTORY_MS, toMs: nowMs }, HISTORY_ROWS)
       for (const row of rows) measured.rows(row.provider_id, [row])
+      for (const { host, model, ms } of await unloadsSince(sql, nowMs - HISTORY_MS, HISTORY_ROWS))
+        measured.unloaded(host, model, ms)
       view.stale()
       dispatchLog.start()
       ends.push(clock.every(LOOK_MS, changed))

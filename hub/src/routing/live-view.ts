@@ -13,7 +13,8 @@ import type { FleetPort, LeasesPort, ScoresPort } from "./ports.ts"
 export const KWH_PRICE = 0.3
 /** Until it is measured: one card at work. */
 const USUAL_WATTS = 250
-const UNLOAD_MS = 1_500
+/** Until it is measured. */
+const USUAL_UNLOAD_MS = 1_500
 /** As many as llama-swap itself lets through to one model before it answers 429. A tag `slots:N` says otherwise. */
 const USUAL_SLOTS = 10
 const USUAL_SERVICE_MS = 8_000
@@ -82,7 +83,7 @@ export function createLiveView(options: LiveViewOptions): LiveView {
       },
       load: plus(
         load === null ? priorLoadMs(guess) : { value: load, basis: "measured" },
-        evicts.length > 0 ? UNLOAD_MS : 0,
+        evicts.map((other) => measured.unloadMs(id, other) ?? { value: USUAL_UNLOAD_MS, basis: "prior" }),
       ),
       promptTps: measured.promptTps(id, model.id) ?? priorPromptTps(guess),
       genTps,
@@ -187,6 +188,11 @@ function slotsOf(host: FleetHost, model: FleetModel): number {
   return tag === undefined ? (model.slots ?? USUAL_SLOTS) : Math.max(1, Number(tag.slice(6)))
 }
 
-function plus({ value, basis }: Figure, more: number): Figure {
-  return { value: value + more, basis }
+/** The models in the way are stopped at once, and waited for before the load begins. */
+function plus(load: Figure, unloads: readonly Figure[]): Figure {
+  const isMeasured = [load, ...unloads].every(({ basis }) => basis === "measured")
+  return {
+    value: load.value + Math.max(0, ...unloads.map(({ value }) => value)),
+    basis: isMeasured ? "measured" : "prior",
+  }
 }

@@ -1,5 +1,6 @@
 import type { ActivityRow } from "@boocontrol/shared/activity"
-import type { FleetHost } from "@boocontrol/shared/fleet"
+import type { FleetHost, FleetModel } from "@boocontrol/shared/fleet"
+import { epochMsOf } from "@boocontrol/shared/time"
 import { placeKey } from "./core/view.ts"
 import type { Figure } from "./core/view.ts"
 
@@ -10,6 +11,9 @@ export interface Measured {
   promptTps(host: string, model: string): Figure | null
   genTps(host: string, model: string): Figure | null
   serviceMs(host: string, model: string): number | null
+  /** From the signal to stop until a model has left its memory. */
+  unloadMs(host: string, model: string): Figure | null
+  unloaded(host: string, model: string, ms: number): void
   /** Watts a host draws while it answers, all its GPUs. */
   watts(host: string): number | null
   sampled(hosts: readonly FleetHost[]): void
@@ -28,6 +32,9 @@ export function createMeasured(): Measured {
   const gen = new Map<string, number>()
   const service = new Map<string, number>()
   const watts = new Map<string, number>()
+  const unload = new Map<string, number>()
+  /** Since when models are stopping, by the host's clock. */
+  const stopping = new Map<string, number>()
   const beside = new Set<string>()
 
   const learn = (table: Map<string, number>, key: string, value: number): void => {
@@ -37,6 +44,19 @@ export function createMeasured(): Measured {
   const figure = (table: Map<string, number>, host: string, model: string): Figure | null => {
     const value = table.get(placeKey(host, model))
     return value === undefined ? null : { value, basis: "measured" }
+  }
+  const seen = (
+    key: string,
+    { state, state_since: since }: Pick<FleetModel, "state" | "state_since">,
+  ): void => {
+    const sinceMs = since === null ? null : epochMsOf(since)
+    const stoppingMs = stopping.get(key)
+    if (state === "stopping") {
+      if (sinceMs !== null) stopping.set(key, sinceMs)
+    } else if (stoppingMs !== undefined) {
+      stopping.delete(key)
+      if (sinceMs !== null && sinceMs >= stoppingMs) learn(unload, key, sinceMs - stoppingMs)
+    }
   }
   const pair = (host: string, a: string, b: string): string => [host, ...[a, b].sort()].join("\n")
 
@@ -62,11 +82,14 @@ export function createMeasured(): Measured {
     promptTps: (host, model) => figure(prompt, host, model),
     genTps: (host, model) => figure(gen, host, model),
     serviceMs: (host, model) => service.get(placeKey(host, model)) ?? null,
+    unloadMs: (host, model) => figure(unload, host, model),
+    unloaded: (host, model, ms) => learn(unload, placeKey(host, model), ms),
     watts: (host) => watts.get(host) ?? null,
     sampled(hosts) {
       for (const { provider_id: host, sample, inflight_total: inflight, models } of hosts) {
         const drawn =
           sample?.gpu?.map(({ power_w: power }) => power ?? 0).reduce((sum, one) => sum + one, 0) ?? 0
+        for (const model of models) if (model.peer === null) seen(placeKey(host, model.id), model)
         if ((inflight ?? 0) > 0 && drawn > 0) learn(watts, host, drawn)
         const ready = models
           .filter(({ state, peer }) => state === "ready" && peer === null)
