@@ -4,9 +4,12 @@ import { epochMsOf } from "@boocontrol/shared/time"
 import { placeKey } from "./core/view.ts"
 import type { Figure } from "./core/view.ts"
 
+/** What a finished request tells of its model. */
+type MeasuredRow = Pick<ActivityRow, "model" | "prompt_tps" | "gen_tps" | "uncached_tokens" | "output_tokens">
+
 /** Rates and times of each model on each host, learned from finished requests: memory only, filled again from history. */
 export interface Measured {
-  rows(host: string, rows: readonly ActivityRow[]): void
+  rows(host: string, rows: readonly MeasuredRow[]): void
   /** How long an attempt of the gateway took, its time to first token left out. */
   promptTps(host: string, model: string): Figure | null
   genTps(host: string, model: string): Figure | null

@@ -93,7 +93,7 @@ function stage() {
   }
   let serial = 0
   return {
-    ...{ clock, ends, room, counted },
+    ...{ clock, ends, room, counted, measured },
     /** What a host says of itself. */
     host(name: string, models: readonly ModelReading[], more: Partial<FleetHost> = {}): void {
       const state = newHost(
@@ -178,6 +178,29 @@ describe("a request", () => {
     const unsized = attempt(ask({ promptBytes: null }).next())
     expect(known.firstByteMs).toBeLessThan(60_000)
     expect([picture.firstByteMs > 300_000, unsized.firstByteMs > 300_000]).toEqual([true, true])
+  })
+
+  it.each([
+    ["whose length and rate are known", { maxTokens: 100 }, 20_000, 60_000],
+    ["that may be long", { maxTokens: 8_000 }, 600_000, 700_000],
+    ["of unknown length", { maxTokens: null }, 600_000, 700_000],
+    ["that is nothing but read", { endpoint: "embeddings" as const }, 20_000, 60_000],
+  ])("for a whole answer %s has as long as that takes", (_what, more, leastMs, mostMs) => {
+    const { host, ask, measured } = stage()
+    host("a", [ready("m")])
+    measured.rows("a", [
+      { model: "m", gen_tps: 20, output_tokens: 100, prompt_tps: 500, uncached_tokens: 100 },
+    ])
+    host("a", [ready("m")])
+    const { firstByteMs } = attempt(ask({ stream: false, ...more }).next())
+    expect(firstByteMs).toBeGreaterThan(leastMs)
+    expect(firstByteMs).toBeLessThan(mostMs)
+  })
+
+  it("for a whole answer from who was never measured may take as long as any", () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    expect(attempt(ask({ stream: false, maxTokens: 10 }).next()).firstByteMs).toBeGreaterThan(600_000)
   })
 
   it("waits when all slots are taken, and goes when one is free", async () => {

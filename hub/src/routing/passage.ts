@@ -5,6 +5,7 @@ import type { TokenPrices } from "@boocontrol/shared/token-cost"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { refusalIn } from "./core/explain.ts"
 import { priceOf, providerOf } from "./core/view.ts"
+import type { HostPlace } from "./core/view.ts"
 import type { CountedUsage, DispatchEnd } from "./dispatch-log.ts"
 import type { GatewayAsk } from "./ports.ts"
 import type { RoutingParts } from "./parts.ts"
@@ -116,7 +117,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     return {
       ...{ kind: "attempt", model, ...parts.addressOf(ranked.place) },
       price: priceOf(ranked.place),
-      firstByteMs: firstByteMs(ranked, { isStream: given.stream, isSized: ask.prompt_tokens !== null }),
+      firstByteMs: firstByteMs(ranked, given, ask.prompt_tokens !== null),
       overdue: (waitedMs) => moreMs(ranked, waitedMs, parts),
       responded() {
         for (const count of doubtful.splice(0)) count()
@@ -246,15 +247,23 @@ function kindOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
   return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, [...tried].sort()])
 }
 
+/** What a model writes nothing for: an answer is there when the prompt is read. */
+const UNWRITTEN: ReadonlySet<GatewayAsk["endpoint"]> = new Set(["embeddings", "rerank", "count_tokens"])
+
 /** A prompt of unknown size may be read for minutes: nobody can say that the host has stalled. */
-function firstByteMs(
-  { terms, place }: Ranked,
-  { isStream, isSized }: { isStream: boolean; isSized: boolean },
-): number {
-  if (place.kind === "target" || !isStream) return WHOLE_ANSWER_MS
+function firstByteMs({ terms, place }: Ranked, given: GatewayAsk, isSized: boolean): number {
+  if (place.kind === "target") return WHOLE_ANSWER_MS
   const spareMs = isSized ? WARM_SPARE_MS : UNSIZED_SPARE_MS
   const coldMs = terms.load > 0 ? terms.load * 2.5 + COLD_SPARE_MS : 0
-  return Math.min(LONGEST_FIRST_BYTE_MS, coldMs + terms.prefill * 4 + terms.wait * 2 + spareMs)
+  const readMs = terms.prefill * 4 + terms.wait * 2 + spareMs
+  return Math.min(LONGEST_FIRST_BYTE_MS, coldMs + readMs + writtenMs(place, given))
+}
+
+/** An answer that comes as a whole comes when it is written; how long that takes is known where its length and rate are. */
+function writtenMs({ model }: HostPlace, { stream, endpoint, maxTokens }: GatewayAsk): number {
+  if (stream || UNWRITTEN.has(endpoint)) return 0
+  if (maxTokens === null || model.genTps.basis !== "measured") return WHOLE_ANSWER_MS
+  return Math.min(WHOLE_ANSWER_MS, (maxTokens / model.genTps.value) * 1000 * 4)
 }
 
 /** A host that loads the model, or works on other requests for it, is not stuck. */
