@@ -11,7 +11,9 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "e2e/**"],
     environment: "node",
-    testTimeout: 15_000,
-    hookTimeout: 30_000,
+    setupFiles: ["../deploy/test/patience.ts"],
+    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })

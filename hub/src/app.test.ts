@@ -264,7 +264,7 @@ it("lists what models did and what a host noted, newest first, page by page", as
   await reader.until(() => reader.host("past") !== undefined, "the host")
   const page = async (query: string) =>
     EventsPage.parse(await (await hub.get(`/model-events?provider_id=past&${query}`)).json())
-  await expect.poll(async () => (await page("")).rows.length, { timeout: 8_000 }).toBe(3)
+  await expect.poll(async () => (await page("")).rows.length, { timeout: 30_000 }).toBe(3)
   const newest = await page("limit=2")
   expect(newest.rows).toMatchObject([
     { model: "m", state: "ready", ts: sample(9_000).ts },
@@ -282,7 +282,7 @@ it("lists what models did and what a host noted, newest first, page by page", as
   world.say(envelope("note", loss, { host: "past", seq: 3 }))
   await expect
     .poll(async () => (await page("model=*&state=gap_suspected&state=spool_dropped")).rows, {
-      timeout: 8_000,
+      timeout: 30_000,
     })
     .toMatchObject([{ state: "spool_dropped", detail: { count: 2 } }])
   const refused = await hub.get("/model-events?cursor=nonsense")

@@ -59,7 +59,7 @@ function keepBusy(): () => Promise<number> {
 
 it("comes back from a restart under load with what was known, a higher seq, and every row once", async () => {
   const manager = await jetstreamManager(world.nc)
-  await expect.poll(() => manager.streams.names().next(), { timeout: 10_000 }).toContain("BOO_EVENTS")
+  await expect.poll(() => manager.streams.names().next(), { timeout: 30_000 }).toContain("BOO_EVENTS")
   const before = await hub.reader()
   for (const host of HOSTS) {
     world.say(envelope("presence", presence(), { host, atMs: Date.now() }))

@@ -8,7 +8,7 @@ import { readConfig } from "./config.ts"
 import { createSamplesApart } from "./samples-apart.ts"
 import { perfMessage, sample } from "./telemetry/samples-for-tests.ts"
 
-const WITHIN = { timeout: 12_000, interval: 50 }
+const WITHIN = { timeout: 30_000, interval: 50 }
 const START_MS = Date.now() - 60_000
 
 let world: World

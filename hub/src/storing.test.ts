@@ -49,7 +49,7 @@ async function kill(hub: ChildProcess): Promise<void> {
 async function emit(message: Envelope, msgID: string): Promise<void> {
   const subject = subjects.event(message.host, message.kind)
   const publish = () => jetstream(world.nc).publish(subject, JSON.stringify(message), { msgID })
-  await vi.waitFor(publish, { timeout: 20_000, interval: 100 })
+  await vi.waitFor(publish, { timeout: 30_000, interval: 100 })
 }
 
 async function emitAll(host: string, life: string): Promise<void> {

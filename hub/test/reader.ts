@@ -19,7 +19,7 @@ export interface Reader {
   close(): void
 }
 
-const PATIENCE_MS = 8_000
+const PATIENCE_MS = 30_000
 
 export async function openReader(url: string, protocols: string[] = []): Promise<Reader> {
   const socket = new WebSocket(url, protocols)

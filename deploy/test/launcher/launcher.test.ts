@@ -17,7 +17,7 @@ const namesOf = (dataDir: string): string[] =>
     .sort()
 
 async function noneAlive(processes: Parameters<typeof alive>[0]): Promise<void> {
-  await vi.waitFor(() => expect(alive(processes)).toEqual([]), { timeout: 15_000, interval: 20 })
+  await vi.waitFor(() => expect(alive(processes)).toEqual([]), { timeout: 30_000, interval: 20 })
 }
 
 describe("a start with its own servers", () => {
@@ -131,11 +131,11 @@ describe("a start with given servers", () => {
     const url = await readyAt(launched)
     await fetch(`${url}/crash`).catch(() => undefined)
     await launched.said(/hub ended with code 7; starting it again/)
-    await vi.waitFor(async () => expect(await json(url)).toEqual({ ok: true }), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await json(url)).toEqual({ ok: true }), { timeout: 30_000 })
     const sidecar = childrenOf(dataDir).find((child) => child.name === "sidecar")
     process.kill(sidecar?.pid ?? 0, "SIGKILL")
     await launched.said(/sidecar was ended by SIGKILL; starting it again/)
-    await vi.waitFor(() => expect(namesOf(dataDir)).toEqual(["hub", "sidecar"]), { timeout: 10_000 })
+    await vi.waitFor(() => expect(namesOf(dataDir)).toEqual(["hub", "sidecar"]), { timeout: 30_000 })
   })
 
   it("clears what is left when even the guard was killed", async () => {

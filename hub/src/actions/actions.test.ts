@@ -36,7 +36,7 @@ let hosts = 0
 /** A host with a sidecar that takes what it is told, and ends it when the test says so. */
 /** Commands reach the host beside the frames, not with them: a reader would only look when the next frame comes. */
 const untilTold = (told: readonly Told[], count: number) =>
-  expect.poll(() => told.length, { timeout: 8_000, interval: 10 }).toBe(count)
+  expect.poll(() => told.length, { timeout: 30_000, interval: 10 }).toBe(count)
 
 async function newHost(states: Record<string, ModelState> = { a: "stopped", b: "ready" }) {
   const id = hostId(`acted-${(hosts += 1)}`)

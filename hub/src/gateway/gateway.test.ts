@@ -142,7 +142,7 @@ describe("a request", () => {
           before = sent
           return still && sent > 0
         },
-        { interval: 300, timeout: 10_000 },
+        { interval: 300, timeout: 30_000 },
       )
       .toBe(true)
     expect(sent).toBeLessThan(40_000_000)

@@ -23,7 +23,7 @@ afterAll(async () => {
   await world.end()
 })
 
-const WITHIN = { timeout: 10_000, interval: 50 }
+const WITHIN = { timeout: 30_000, interval: 50 }
 
 const listed = async (): Promise<HostRow[]> =>
   pageOf(HostRow).parse(await (await hub.get("/hosts")).json()).rows
@@ -126,12 +126,12 @@ describe("the registry", () => {
     await reader.until(() => reader.host("box")?.gpu_label === "2 x RTX 5090", "its label")
     // The screen knows it before Postgres does.
     await expect
-      .poll(() => row("box"), { timeout: 10_000 })
+      .poll(() => row("box"), { timeout: 30_000 })
       .toMatchObject({ os: "Debian 12", advertise_url: "http://10.0.0.1:8080" })
     await hub.send("PATCH", "/hosts/box", { gpu_label: null, display_name: "The box" })
     world.say(envelope("presence", machine("RTX 3090", "http://10.0.0.2:8080"), { host: "box" }))
     await expect
-      .poll(async () => (await row("box"))?.advertise_url, { timeout: 10_000 })
+      .poll(async () => (await row("box"))?.advertise_url, { timeout: 30_000 })
       .toBe("http://10.0.0.2:8080")
     expect(await row("box")).toMatchObject({ os: "Debian 12", gpu_label: null, display_name: "The box" })
     expect(reader.host("box")).toMatchObject({ gpu_label: null, display_name: "The box" })
@@ -147,7 +147,7 @@ describe("the registry", () => {
       return rows.find(({ id }) => id === "shop")
     }
     await expect
-      .poll(shop, { timeout: 10_000 })
+      .poll(shop, { timeout: 30_000 })
       .toEqual({ id: "shop", kind: "llama-swap", base_url: "http://10.0.0.9:8080", enabled: false })
   })
 

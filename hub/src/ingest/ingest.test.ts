@@ -91,7 +91,7 @@ async function startHub(
     await ingest.stop()
     await nc.close()
   })
-  await vi.waitUntil(() => hasConsumers(nc), { timeout: 10_000 })
+  await vi.waitUntil(() => hasConsumers(nc), { timeout: 30_000 })
   return { ...hub, ingest }
 }
 
@@ -146,7 +146,7 @@ async function untilAcknowledged(nc: NatsConnection): Promise<void> {
         })
       }
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   )
 }
 
@@ -155,7 +155,7 @@ const letters = () => sql`
 
 it("stores what hosts emit and acknowledges it", async () => {
   const { url } = await natsForTest()
-  const { nc, ingest } = await startHub(url)
+  const { nc, ingest } = await startHub(url, { ackWaitMs: 60_000 })
   const emitted = await emitNotes(nc, 1, 300)
   await emit(nc, "perf", { ...note(301), kind: "perf", data: { samples: [] } })
   await untilStored([...emitted, "gpu-1 301"])
@@ -168,7 +168,7 @@ it("stores what hosts emit and acknowledges it", async () => {
 
 it("keeps messages that make no sense aside, counts them for their host, and goes on", async () => {
   const { url } = await natsForTest()
-  const { nc, rejected, ingest } = await startHub(url)
+  const { nc, rejected, ingest } = await startHub(url, { ackWaitMs: 60_000 })
   const js = jetstream(nc)
   await js.publish("boo.v1.evt.gpu-1.note", "{ not json")
   await js.publish("boo.v1.evt.gpu-1.note", JSON.stringify({ ...note(2), v: 9 }))
@@ -194,7 +194,7 @@ it("keeps messages that make no sense aside, counts them for their host, and goe
 
 it("keeps a thousand of what a broken host floods the stream with, counts the rest, and stores what others say", async () => {
   const { url } = await natsForTest()
-  const { nc, ingest } = await startHub(url)
+  const { nc, ingest } = await startHub(url, { ackWaitMs: 60_000 })
   for (let n = 0; n < 1_300; n++) nc.publish("boo.v1.evt.gpu-1.note", `{ ${n}`)
   await nc.flush()
   await emit(nc, "note", note(1, "gpu-2"))
@@ -259,7 +259,7 @@ it("keeps large messages aside, and what is no text", async () => {
   const js = jetstream(nc)
   const odd = Uint8Array.from({ length: 900_000 }, (_, n) => (n * 7) % 256)
   for (let n = 0; n < 6; n++) await js.publish("boo.v1.evt.gpu-1.note", odd)
-  await vi.waitUntil(() => rejected.length === 6, { timeout: 10_000 })
+  await vi.waitUntil(() => rejected.length === 6, { timeout: 30_000 })
   const kept = await sql<{ payload: Buffer }[]>`select payload from control_dead_letters`
   expect(kept.filter(({ payload }) => payload.equals(odd))).toHaveLength(6)
 })
@@ -447,9 +447,9 @@ it("goes on after nats-server was killed and came back", async () => {
         () => true,
         () => false,
       ),
-    { timeout: 10_000 },
+    { timeout: 30_000 },
   )
-  const late = await vi.waitFor(() => emitNotes(nc, 11, 20), { timeout: 10_000 })
+  const late = await vi.waitFor(() => emitNotes(nc, 11, 20), { timeout: 30_000 })
   await untilStored([...early, ...late])
 }, 30_000)
 
@@ -478,7 +478,7 @@ it("records messages that left the stream after it gave them back because Postgr
   await vi.waitUntil(() => new Set(batches.flat()).size === 5)
   // What age does to the oldest messages, without waiting for it. NATS counts them as acknowledged from then on.
   await (await jetstreamManager(nc)).streams.update("BOO_EVENTS", { max_msgs: 2 })
-  await vi.waitUntil(() => rejected.length > 0, { timeout: 20_000 })
+  await vi.waitUntil(() => rejected.length > 0, { timeout: 30_000 })
   isAway = false
   await untilStored(["gpu-1 4", "gpu-1 5"], 20_000)
   await untilAcknowledged(nc)
@@ -492,7 +492,7 @@ it("makes the streams anew when they are gone", async () => {
   const { nc } = await startHub(url)
   const manager = await jetstreamManager(nc)
   await manager.streams.delete("BOO_EVENTS")
-  await vi.waitUntil(() => hasConsumers(nc), { timeout: 12_000 })
+  await vi.waitUntil(() => hasConsumers(nc), { timeout: 30_000 })
   await emit(nc, "note", note(1))
   await untilStored(["gpu-1 1"])
 })

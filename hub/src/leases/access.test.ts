@@ -75,7 +75,7 @@ describe("access to a host", () => {
     const next = await leases.acquireHostAccess(host, "the next")
     await access.lease.release()
     expect(next.ok).toBe(true)
-    await vi.waitFor(() => expect(leases.leaseOf(host)?.purpose).toBe("the next"), 5_000)
+    await vi.waitFor(() => expect(leases.leaseOf(host)?.purpose).toBe("the next"), 30_000)
     await leases.stop()
   })
 })

@@ -165,7 +165,7 @@ describe("an exclusive lease", () => {
     await give(lease_id)
     expect(await ask(hub, `${lease_id};${fencing_token}`)).toBe(409)
     // The other one hears of it a moment later.
-    await vi.waitFor(async () => expect(await ask(other, `${lease_id};${fencing_token}`)).toBe(409), 5_000)
+    await vi.waitFor(async () => expect(await ask(other, `${lease_id};${fencing_token}`)).toBe(409), 30_000)
     expect(await asked(lease_id)).toEqual([404, 404])
   })
 
@@ -322,7 +322,7 @@ describe("other tools on NATS", () => {
   const call = async (name: RpcName, asked?: unknown): Promise<unknown> =>
     (
       await world.nc.request(subjects.rpc(name), asked === undefined ? "" : JSON.stringify(asked), {
-        timeout: 5_000,
+        timeout: 30_000,
       })
     ).json()
 

@@ -66,7 +66,7 @@ it("frees what a forgotten transaction holds, so that the same rows can be writt
   expect(isAboutData(await forgotten)).toBe(false)
   const store = () => sql`insert into t values (1) on conflict do nothing`
   // The other one waits for the transaction that nobody ends; its wait may be given up, and is tried again.
-  await vi.waitFor(store, { timeout: 10_000 })
+  await vi.waitFor(store, { timeout: 30_000 })
   expect(await sql`select n from t`).toEqual([{ n: 1 }])
 })
 

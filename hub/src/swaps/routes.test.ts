@@ -37,7 +37,7 @@ it("tells what loads took and that no energy is known where none was measured", 
   const say = () => world.say(envelope("models", data, { host: "box", seq: 1, atMs: Date.now() }))
   const asked = { from: at(-60), to: at(60) }
   await expect
-    .poll(async () => (say(), SwapsReply.parse(await (await query(asked)).json())), { timeout: 12_000 })
+    .poll(async () => (say(), SwapsReply.parse(await (await query(asked)).json())), { timeout: 30_000 })
     .toMatchObject({
       ...asked,
       power_step_s: 10,

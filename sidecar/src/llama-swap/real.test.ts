@@ -68,7 +68,7 @@ async function startEngine(extra = ""): Promise<Engine> {
             ({ ok }) => ok,
             () => false,
           ),
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
       .toBe(true)
   }
@@ -268,7 +268,7 @@ function againstReal(): void {
     const rig = rigOn(engine)
     await until(rig, "connected", () => rig.connector.status().liveness === "connected")
     await expect
-      .poll(async () => (await rig.connector.samples(null))?.length ?? 0, { timeout: 20_000, interval: 500 })
+      .poll(async () => (await rig.connector.samples(null))?.length ?? 0, { timeout: 30_000, interval: 500 })
       .toBeGreaterThan(0)
     const samples = (await rig.connector.samples(null)) ?? []
     expect(samples[0]?.sys?.mem_total_mib).toBeGreaterThan(0)

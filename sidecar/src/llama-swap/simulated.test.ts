@@ -362,7 +362,7 @@ describe("when the engine cannot be asked", () => {
     const started = performance.now()
     await rig.stop()
     await rig.stop()
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(performance.now() - started).toBeLessThan(8_000)
   })
 
   it("notices an engine that hangs with its stream open", async () => {
@@ -395,7 +395,7 @@ describe("what the engine measured itself", () => {
     const rig = rigOn(host)
     await connected(rig)
     const all = async () => (await rig.connector.samples(null)) ?? []
-    await expect.poll(async () => (await all()).length, { timeout: 5_000 }).toBeGreaterThan(1)
+    await expect.poll(async () => (await all()).length, { timeout: 30_000 }).toBeGreaterThan(1)
     const samples = await all()
     expect(samples[0]).toMatchObject({ source: "llama-swap", backfilled: true })
     expect(samples.at(-1)?.gpu?.length).toBeGreaterThanOrEqual(1)

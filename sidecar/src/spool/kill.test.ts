@@ -79,7 +79,7 @@ it("brings every message that was safe to its stream once, over lives that are k
       text = lines.pop() ?? ""
       for (const line of lines) safe.add(line)
     })
-    await vi.waitFor(() => expect(done()).toBe(true), { timeout: 20_000, interval: 1 })
+    await vi.waitFor(() => expect(done()).toBe(true), { timeout: 30_000, interval: 1 })
     await kill(child)
   }
   // Each time it is killed somewhere in the middle of writing, with NATS there in some lives and away in others.
@@ -95,7 +95,7 @@ it("brings every message that was safe to its stream once, over lives that are k
   expect(new Set(ids(stored)).size).toBe(stored.length)
   const there = new Set(ids(stored))
   expect([...safe].filter((id) => !there.has(id))).toEqual([])
-}, 90_000)
+}, 180_000)
 
 it("loses no request row of a real engine while the sidecar is killed and NATS is away, and no number is missing", async () => {
   const nats = await natsForTest()
@@ -153,7 +153,7 @@ it("loses no request row of a real engine while the sidecar is killed and NATS i
     const numbers = seqs.map(({ seq }) => seq).toSorted((a, b) => a - b)
     expect(numbers).toEqual(numbers.map((_, index) => index + 1))
   }
-}, 90_000)
+}, 180_000)
 
 it("refuses a second sidecar in the same folder, and says which one has it", async () => {
   const nats = await natsForTest()

@@ -26,7 +26,7 @@ async function start(input: Partial<HostScenarioInput> = {}) {
 }
 
 function run(host: SimulatedHost, ...args: string[]) {
-  const { stdout, status } = spawnSync(host.nvidiaSmiPath, args, { encoding: "utf8", timeout: 10_000 })
+  const { stdout, status } = spawnSync(host.nvidiaSmiPath, args, { encoding: "utf8", timeout: 30_000 })
   return { stdout, status, lines: stdout.split("\n").filter((line) => line !== "") }
 }
 

@@ -86,7 +86,7 @@ const storedIds = async () =>
   )
 /** Until what the policy asked for is done, without a clock: the queue is empty when nothing is being asked. */
 const settled = async (wanted: number) => {
-  await expect.poll(storedIds, { timeout: 5_000, interval: 10 }).toHaveLength(wanted)
+  await expect.poll(storedIds, { timeout: 30_000, interval: 10 }).toHaveLength(wanted)
 }
 
 describe("a capture fetched by hand", () => {
