@@ -6,7 +6,7 @@ import type { Sql } from "../platform/postgres.ts"
 import { compilePolicy } from "./core/policy.ts"
 import type { CompiledPolicy } from "./core/policy.ts"
 import { ROUTING_CHANNEL } from "./store/policies.ts"
-import type { PoliciesStore } from "./store/policies.ts"
+import type { PoliciesStore, StoredPolicy } from "./store/policies.ts"
 import type { StoredTarget, TargetsStore } from "./store/targets.ts"
 
 /** Policies and targets in memory, as saved; those that come with the hub where nothing else was. */
@@ -19,6 +19,8 @@ export interface Catalogue {
   targets(): readonly StoredTarget[]
   target(id: string): StoredTarget | null
   load(): Promise<void>
+  /** What this hub has just saved: in force at once, without being read again. */
+  saved(policy: StoredPolicy): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -44,6 +46,8 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
   let endListening: (() => Promise<void>) | null = null
   let reloading: Promise<void> | null = null
   let isStale = false
+  /** What was read before something was saved, and comes after, is older than that. */
+  let saves = 0
 
   const compileAll = (): void => {
     compiled.clear()
@@ -51,17 +55,21 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
   }
   compileAll()
 
+  const take = ({ name, version, row, problem }: StoredPolicy): void => {
+    versions.set(name, version)
+    // Of one that is not understood here the last meaning is not guessed: it is as if it were switched off.
+    if (problem !== null) log.error({ policy: name, version, problem }, "a stored policy is not valid here")
+    if (row) rows.set(name, row)
+    else rows.delete(name)
+  }
+
   const load = async (): Promise<void> => {
+    const before = saves
     const [stored, all] = await Promise.all([policies.newest(), targets.all()])
+    if (before !== saves) return void (isStale = true)
     rows.clear()
     for (const row of BUILTIN) rows.set(row.name, row)
-    for (const { name, version, row, problem } of stored) {
-      versions.set(name, version)
-      // Of one that is not understood here the last meaning is not guessed: it is as if it were switched off.
-      if (problem !== null) log.error({ policy: name, version, problem }, "a stored policy is not valid here")
-      if (row) rows.set(name, row)
-      else rows.delete(name)
-    }
+    for (const policy of stored) take(policy)
     compileAll()
     known = all
     changed()
@@ -87,6 +95,14 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
     targets: () => known,
     target: (id) => known.find(({ target }) => target.target_id === id) ?? null,
     load: reload,
+    saved(policy) {
+      // Another hub's next version may have been read before the answer to this one was heard.
+      if (policy.version <= (versions.get(policy.name) ?? 0)) return
+      saves += 1
+      take(policy)
+      compileAll()
+      changed()
+    },
     async start() {
       if (endListening) return
       const changed = (): void => {

@@ -20,9 +20,9 @@ export function policyEditor({
   policies: PoliciesStore
 }): PolicyEditor {
   const save = async (policy: RoutePolicy, basedOn: number, by: string | null): Promise<RoutePolicyRow> => {
-    const version = await policies.save({ name: policy.name, policy, basedOn, by })
-    if (version === null) throw new BooError("POLICY_CHANGED", { policy: policy.name, version: basedOn })
-    await catalogue.load()
+    const saved = await policies.save({ name: policy.name, policy, basedOn, by })
+    if (saved === null) throw new BooError("POLICY_CHANGED", { policy: policy.name, version: basedOn })
+    catalogue.saved(saved)
     const row = catalogue.row(policy.name)
     if (!row) throw new BooError("POLICY_NOT_FOUND", { policy: policy.name, known: namesIn(catalogue) })
     return row
@@ -46,10 +46,10 @@ export function policyEditor({
     },
     async remove(name, by) {
       known(name)
-      const version = await policies.save({ name, policy: null, basedOn: catalogue.versionOf(name), by })
-      if (version === null)
+      const saved = await policies.save({ name, policy: null, basedOn: catalogue.versionOf(name), by })
+      if (saved === null)
         throw new BooError("POLICY_CHANGED", { policy: name, version: catalogue.versionOf(name) })
-      await catalogue.load()
+      catalogue.saved(saved)
     },
   }
 }

@@ -33,7 +33,7 @@ export interface PoliciesStore {
     policy: RoutePolicy | null
     basedOn: number
     by: string | null
-  }): Promise<number | null>
+  }): Promise<StoredPolicy | null>
 }
 
 export function policiesStore(sql: Sql): PoliciesStore {
@@ -51,15 +51,17 @@ export function policiesStore(sql: Sql): PoliciesStore {
       return rows.flatMap((row) => storedOf(row).row ?? [])
     },
     async save({ name, policy, basedOn, by }) {
-      const version = basedOn + 1
+      // One way to Postgres and back: who saves waits for it, and so does every request that the policy is for.
       const rows = await sql`
-        insert into route_policies (name, version, policy, created_by)
-        select ${name}, ${version}, ${policy === null ? null : sql.json(policy)}, ${by}
-        where ${basedOn} = coalesce((select max(version) from route_policies where name = ${name}), 0)
-        on conflict do nothing
-        returning version`
-      if (rows.length > 0) await sql`select pg_notify(${ROUTING_CHANNEL}, ${`policy ${name}`})`
-      return rows.length > 0 ? version : null
+        with saved as (
+          insert into route_policies (name, version, policy, created_by)
+          select ${name}, ${basedOn + 1}, ${policy === null ? null : sql.json(policy)}, ${by}
+          where ${basedOn} = coalesce((select max(version) from route_policies where name = ${name}), 0)
+          on conflict do nothing
+          returning name, version, policy, created_at, created_by
+        )
+        select saved.*, pg_notify(${ROUTING_CHANNEL}, ${`policy ${name}`}) from saved`
+      return rows[0] === undefined ? null : storedOf(rows[0])
     },
   }
 }
