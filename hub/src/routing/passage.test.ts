@@ -232,6 +232,18 @@ describe("a request", () => {
     expect(went).toContain("people")
   })
 
+  it("does not wait behind a thousand of its own source, and does behind those of another", () => {
+    const { host, ask } = stage()
+    host("a", [ready("m")])
+    for (let n = 0; n < 2; n++) attempt(ask().next())
+    for (let n = 0; n < 1_000; n++) expect(ask({ source: "flood" }).next()).toBeInstanceOf(Promise)
+    expect(ask({ source: "flood" }).next()).toMatchObject({
+      ...{ kind: "refusal", code: "full", reason: expect.stringContaining("too many wait") },
+      candidates: [{ host: "a", reason: "busy" }],
+    })
+    expect(ask({ source: "people" }).next()).toBeInstanceOf(Promise)
+  })
+
   it("for one model is served by the load that another source began", async () => {
     const { host, ask, ends } = stage()
     host("a", [stopped("m")])

@@ -144,11 +144,13 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     }
   }
 
-  const refuse = (decision: Decision, isOver: boolean): Refusal => {
+  /** `over`: what was full, where it is not the decision itself that leaves nobody. */
+  const refuse = (decision: Decision, over: "wait" | "queue" | null): Refusal => {
+    const isOver = over !== null
     const { reason, message } = isOver
       ? {
           reason: "full",
-          message: `Every host that could serve ${ask.model} is busy, and it has waited long enough`,
+          message: `Every host that could serve ${ask.model} is busy, and ${OVER[over]}`,
         }
       : refusalIn(decision)
     const code = CODES.find((one) => one === reason) ?? "no_model"
@@ -181,7 +183,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
         ...{ ask, tried, source: given.source, sinceMs: openedMs, untilMs: openedMs + maxMs },
         kind: kindOf(ask, tried),
         granted: (ranked, by, isLoad) => settle(attemptOf(ranked, by, isLoad)),
-        given: ({ decision: by, isOver }) => settle(refuse(by, isOver)),
+        given: ({ decision: by, isOver }) => settle(refuse(by, isOver ? "wait" : null)),
       })
       // Its turn may have come at once.
       if (isSettled) return
@@ -199,10 +201,11 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       const decision = parts.decide(ask, tried)
       const [best] = decision.ranked
       const { attempts: most = MAX_ATTEMPTS, max_wait_s: maxWaitS } = decision.rule.dispatch ?? {}
-      if (!best || attempts >= most) return refuse(decision, false)
+      if (!best || attempts >= most) return refuse(decision, null)
       if (!isCounted && best.place.kind === "host") parts.room.demand.asked(best.place.model.id, openedMs)
       isCounted = true
       if (isOpen(best, parts)) return attemptOf(best, decision, false)
+      if (parts.room.isFull(given.source)) return refuse(decision, "queue")
       return wait(decision, maxWaitS === undefined ? MAX_WAIT_MS : maxWaitS * 1000)
     },
     close({ outcome }) {
@@ -227,6 +230,8 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     },
   }
 }
+
+const OVER = { wait: "it has waited long enough", queue: "too many wait already" } as const
 
 /** Of an end without a place. */
 const UNSENT = { ranked: null, isSwap: false, ttftMs: null, durationMs: null, usage: null } as const

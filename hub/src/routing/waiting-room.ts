@@ -33,6 +33,8 @@ export interface WaitingRoom {
   isSpoken(host: string, model: string): boolean
   readonly demand: ReturnType<typeof demandMeter>
   waiting(): number
+  /** One more of this source would only wait to be refused, and slow all others. */
+  isFull(source: string): boolean
   stop(): void
 }
 
@@ -44,6 +46,10 @@ export interface WaitingRoomOptions {
 
 /** A load that was begun and that its host has not told of yet: no longer believed after this. */
 const UNTOLD_MS = 20_000
+
+/** More is hours of work for most fleets; and whoever asks for so much must leave room for the others. */
+const MOST_WAITING = 10_000
+const MOST_OF_A_SOURCE = 1_000
 
 /** The fleet queue at work: it holds who waits, and asks the core again whenever something may have changed. */
 export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): WaitingRoom {
@@ -215,6 +221,12 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
       ((ahead.get(placeKey(host, model)) ?? 0) > 0 ||
         claims.some((claim) => claim.host === host && claim.evicts.includes(model))),
     waiting: () => waiters.size,
+    isFull(asking) {
+      if (waiters.size < MOST_OF_A_SOURCE) return false
+      let own = 0
+      for (const { source } of waiters.values()) if (source === asking) own += 1
+      return own >= MOST_OF_A_SOURCE || waiters.size >= MOST_WAITING
+    },
     stop() {
       cancel?.()
       cancel = null
