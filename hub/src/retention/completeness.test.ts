@@ -221,6 +221,22 @@ it("counts a gap on every day it touches, whenever it was noted", async () => {
   ])
 })
 
+it.each([
+  ["requests", { count: 5, by_kind: { activity: 2, perf: 3 } }, 1],
+  ["what nobody can say", { count: 5, by_kind: {} }, 1],
+  ["samples alone", { count: 5, by_kind: { perf: 5 } }, 0],
+])("counts a spool that gave up %s as a gap: as it is", async (_what, lost, gaps) => {
+  const host = knownHost("gpu-1", at(-24 * 20))
+  await count(NOON, host)
+  const detail = { reason: "no_room", ...lost, from: instantOf(at(-46)), to: instantOf(at(-44)) }
+  await sql`
+    insert into control_model_events (provider_id, model, state, ts, detail)
+    values ('gpu-1', '*', 'spool_dropped', ${instantOf(at(-44))}, ${sql.json(detail)})`
+  await count(NOON + 60_000, host)
+  const day = (await stored()).filter((row) => row[1] === "2026-11-20")
+  expect(day.map((row) => [row[4], row[5]])).toEqual(gaps === 0 ? [] : [[1, 7_200]])
+})
+
 const Page = pageOf(CompletenessRow)
 const list = async (query: string) => {
   const reply = await app.inject(`/completeness?${query}`)
