@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { connect } from "node:net"
 import type { Dispatcher } from "undici"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { OpenAiError as ErrorReply } from "@boocontrol/shared/gateway"
 import { Answer } from "./answer.ts"
 import { Exchange } from "./exchange.ts"
@@ -65,6 +66,23 @@ describe("the end of a request", () => {
       error: { message: expect.stringMatching(/^a: it answered 401: Authentication Fails\. /) },
     })
   })
+})
+
+it("refuses a request before its body has come, and the client's connection serves the next one", async () => {
+  const world = await gateway({ hosts: [] })
+  const socket = connect(Number(new URL(world.url).port), "127.0.0.1")
+  onTestFinished(() => void socket.destroy())
+  const heard: string[] = []
+  socket.setEncoding("utf8").on("data", (text: string) => void heard.push(text))
+  const form = `--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nnobody\r\n--x\r\n`
+  const body = form.padEnd(4_000_000, "a")
+  socket.write(
+    "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\n" +
+      `content-length: ${body.length}\r\n\r\n${body}`,
+  )
+  await expect.poll(() => heard.join("")).toContain("HTTP/1.1 404")
+  socket.write("GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+  await expect.poll(() => heard.join(""), { timeout: 10_000 }).toContain("HTTP/1.1 200")
 })
 
 describe("a lease", () => {

@@ -71,12 +71,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   let endTicks: (() => void) | null = null
 
   /**
-   * What still comes of a body that nobody wants is let fall, so that the client gets to read the answer; who goes on
-   * sending is cut off.
+   * What still comes of a body that nobody wants is let fall, so that the client gets to read the answer and its connection
+   * serves its next request; who goes on sending is cut off.
    */
-  const turnAway = (request: IncomingMessage, answer: () => void): void => {
-    answer()
-    if (request.complete) return
+  const letFall = (request: IncomingMessage): void => {
+    if (request.complete || request.destroyed) return
     request.on("error", () => undefined)
     request.resume()
     const cancel = clock.setTimeout(() => request.destroy(), LINGER_MS)
@@ -84,6 +83,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   /** Says which lease is no longer the client's, or null: at once but for a lease that is not known here. */
+  const turnAway = (request: IncomingMessage, answer: () => void): void => {
+    answer()
+    letFall(request)
+  }
   const ifNotStale = (lease: Ask["lease"], then: (stale: string | null) => void): void => {
     if (lease === null || lease.token === null) return then(null)
     const { id, token } = lease
@@ -120,6 +123,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         },
         { request, answer, ask, body, kind, target, startedMs },
       )
+            letFall(request)
       exchange = begun
       running.add(begun)
       begun.start()
