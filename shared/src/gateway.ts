@@ -23,7 +23,15 @@ export const EndpointKind = z.enum(ENDPOINT_KINDS)
 export type EndpointKind = z.infer<typeof EndpointKind>
 
 /** Why a request reached no host. */
-export const RefusalCode = z.enum(["no_model", "no_context_fit", "full", "offline", "unhealthy", "leased"])
+export const RefusalCode = z.enum([
+  "no_model",
+  "no_context_fit",
+  "full",
+  "offline",
+  "unhealthy",
+  "leased",
+  "not_loaded",
+])
 export type RefusalCode = z.infer<typeof RefusalCode>
 
 /** A candidate that was not taken, and why. */

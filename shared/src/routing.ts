@@ -7,6 +7,8 @@ import { Instant } from "./time.ts"
 const amount = z.nullable(z.number())
 const Name = z.string().check(z.minLength(1), z.maxLength(300))
 
+export const SERVED_BY = ["any", "host", "loaded"] as const
+
 /** What a request is about to be sent for, as far as a decision looks at it. Everything but the model may be left out. */
 export const RouteAsk = z.strictObject({
   model: Name,
@@ -27,16 +29,21 @@ export const RouteAsk = z.strictObject({
   session: z._default(z.nullable(z.string().check(z.maxLength(200))), null),
   /** Lease the request acts under. */
   lease: z._default(z.nullable(z.string().check(z.maxLength(200))), null),
+  /** `host`: no provider, for what only a llama-swap has. `loaded`: only a host that has it loaded now. */
+  served_by: z._default(z.enum(SERVED_BY), "any"),
 })
 export type RouteAsk = z.infer<typeof RouteAsk>
 
-/** Why a candidate was not taken. The first six say that it cannot serve, the others that another was better. */
+/** Why a candidate was not taken. */
 export const ROUTE_REFUSALS = [
   "offline",
   "disabled",
   "unhealthy",
   "leased",
+  "not_loaded",
   "no_context_fit",
+  "dialect",
+  "endpoint",
   "capability",
   "quality_floor",
   "too_dear",
@@ -205,16 +212,19 @@ export const TargetModel = z.strictObject({
 export type TargetModel = z.infer<typeof TargetModel>
 
 export const TARGET_DIALECTS = ["openai", "anthropic"] as const
+export const TargetDialect = z.enum(TARGET_DIALECTS)
+export type TargetDialect = z.infer<typeof TargetDialect>
 
 const targetFields = {
   display_name: z.string().check(z.minLength(1), z.maxLength(80)),
-  dialect: z.enum(TARGET_DIALECTS),
+  dialect: TargetDialect,
   /** Up to and without `/v1/...`; must be http or https. */
   base_url: z
     .string()
     .check(z.regex(/^https?:\/\/[^\s/@]+(\/[^\s?#@]*)?$/, "an http or https address without credentials")),
   enabled: z.boolean(),
   models: z.array(TargetModel).check(z.maxLength(500)),
+  /** More requests are not sent there at once, per hub: they go elsewhere or wait. */
   max_concurrent: z.int().check(z.positive(), z.lte(10_000)),
 }
 

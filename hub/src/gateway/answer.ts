@@ -11,6 +11,8 @@ export interface AnswerFacts {
   readonly api: Api
   readonly kind: EndpointKind
   readonly requestId: string
+  /** Headers of every answer, whoever made it. */
+  readonly standing: readonly string[]
 }
 
 const LAST_CHUNK = Buffer.from("0\r\n\r\n")
@@ -33,16 +35,18 @@ export class Answer {
   readonly #api: Api
   readonly #kind: EndpointKind
   readonly #requestId: string
+  readonly #standing: readonly string[]
   #isStream = false
   /** Chunks of the transfer are framed here, each in one buffer with its data: Node writes four pieces for each. */
   #isFramed = false
   bytes = 0
 
-  constructor({ response, api, kind, requestId }: AnswerFacts) {
+  constructor({ response, api, kind, requestId, standing }: AnswerFacts) {
     this.#response = response
     this.#api = api
     this.#kind = kind
     this.#requestId = requestId
+    this.#standing = standing
   }
 
   get begun(): boolean {
@@ -61,7 +65,7 @@ export class Answer {
 
   begin(status: number, headers: string[], isStream: boolean): void {
     this.#isStream = isStream
-    this.#response.writeHead(status, headers)
+    this.#response.writeHead(status, this.#standing.length === 0 ? headers : [...headers, ...this.#standing])
     if (!this.#response.chunkedEncoding) return
     this.#response.chunkedEncoding = false
     this.#isFramed = true
@@ -111,6 +115,7 @@ export class Answer {
       ...["x-boo-request-id", this.#requestId],
       ...(retry === null ? [] : ["retry-after", String(Math.max(1, Math.ceil(retry)))]),
       ...headers,
+      ...this.#standing,
     ])
     this.end(body)
   }

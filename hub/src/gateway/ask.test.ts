@@ -10,7 +10,7 @@ const ask = (body: object, indent = 0): Ask => {
   if (typeof scanned === "string") throw new Error(scanned)
   const read = { head, rest: null, bytes: head.length, model: "m", scanned }
   return new Ask({
-    ...{ requestId: "r", endpoint: "chat", source: "test", keyLabel: null },
+    ...{ requestId: "r", endpoint: { kind: "chat", servedBy: "any" }, source: "test", keyLabel: null },
     request: new IncomingMessage(new Socket()),
     body: { ...read, named: () => head, release: () => undefined },
   })

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http"
 import type { EndpointKind } from "@boocontrol/shared/gateway"
 
 import type { ReadBody } from "./body.ts"
+import type { Forward } from "./core/endpoints.ts"
 import type { RouteAsk } from "./ports.ts"
 
 /** Enough of a prompt to tell one conversation from another, and the same for all its turns. */
@@ -29,7 +30,7 @@ function marks(body: Buffer, mark: Buffer): boolean {
 
 export interface AskFacts {
   readonly requestId: string
-  readonly endpoint: EndpointKind
+  readonly endpoint: Pick<Forward, "kind" | "servedBy">
   readonly source: string
   readonly keyLabel: string | null
   readonly request: IncomingMessage
@@ -40,6 +41,7 @@ export interface AskFacts {
 export class Ask implements RouteAsk {
   readonly requestId: string
   readonly endpoint: EndpointKind
+  readonly servedBy: Forward["servedBy"]
   readonly source: string
   readonly keyLabel: string | null
   readonly model: string
@@ -55,7 +57,8 @@ export class Ask implements RouteAsk {
 
   constructor({ requestId, endpoint, source, keyLabel, request, body }: AskFacts) {
     this.requestId = requestId
-    this.endpoint = endpoint
+    this.endpoint = endpoint.kind
+    this.servedBy = endpoint.servedBy
     this.source = source
     this.keyLabel = keyLabel
     this.model = body.model

@@ -15,7 +15,7 @@ type Fake = PassThrough & { headers: Record<string, string>; outcome: Promise<Ou
 function reading(desk: BodyDesk): Fake {
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const request = Object.assign(new PassThrough(), { headers: {}, outcome: promise })
-  desk.read(request as unknown as IncomingMessage, "/v1/chat/completions", resolve)
+  desk.read(request as unknown as IncomingMessage, { path: "/v1/completions", upstream: null }, resolve)
   return request
 }
 const codeOf = (outcome: Outcome) => (isProblem(outcome) ? outcome.code : "read")
@@ -78,4 +78,18 @@ it("ends those who send nothing for fifteen seconds, or a kilobyte a minute", as
   steady.end('{"model":"m"}')
   await steady.outcome
   expect(over).toEqual(["silent too_slow", "slow too_slow", "steady read"])
+})
+
+it("passes a form on as soon as it is long where the path has named the model", async () => {
+  const desk = createBodyDesk(() => 0)
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const headers = { "content-type": "multipart/form-data; boundary=x" }
+  const request = Object.assign(new PassThrough(), { headers })
+  const upstream = { model: "whisper", rest: "/v1/audio/transcriptions" }
+  desk.read(request as unknown as IncomingMessage, { path: "/upstream/x", upstream }, resolve)
+  request.write(
+    `--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n`.padEnd(200_000, "a"),
+  )
+  expect(await promise).toMatchObject({ model: "whisper", rest: request })
+  request.destroy()
 })

@@ -5,6 +5,7 @@ import { boundaryOf, formModel, withFormModel } from "./core/multipart.ts"
 import { MAX_DEPTH, scanBody, withModel } from "./core/scan.ts"
 import type { Scanned, Span } from "./core/scan.ts"
 import { queryModel } from "./core/endpoints.ts"
+import type { Forward } from "./core/endpoints.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 
@@ -52,7 +53,7 @@ export interface BodyReader extends Seated {
 export interface BodyDesk {
   read(
     request: IncomingMessage,
-    target: string,
+    endpoint: Asked,
     done: (body: ReadBody | GatewayProblem) => void,
   ): BodyReader | null
   /** Ends those who send too slowly. */
@@ -70,7 +71,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
 
   function read(
     request: IncomingMessage,
-    target: string,
+    { path, upstream }: Asked,
     done: (body: ReadBody | GatewayProblem) => void,
   ): BodyReader | null {
     const { headers } = request
@@ -85,6 +86,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
       return null
     }
     const boundary = boundaryOf(headers["content-type"] ?? "")
+    const named = upstream?.model ?? null
     const chunks: Buffer[] = []
     let counted = 0
     let formFrom = 0
@@ -133,10 +135,11 @@ export function createBodyDesk(now: () => number): BodyDesk {
       nextLook = reader.received * 2
       const head = whole()
       if (boundary === null) {
-        const known = jsonBody(head, false)
+        const known = jsonBody(head, { isComplete: false, named })
         if (!isProblem(known)) passOn(known)
         return
       }
+      if (named !== null) return passOn(untouched(head, named))
       const look = formModel(head, boundary, formFrom)
       formFrom = look.from
       // A file must not be held back for the form's end; a small form is on its way in one piece anyway.
@@ -148,12 +151,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
     }
     const onEnd = (): void => {
       const head = whole()
-      const known =
-        head.length === 0
-          ? queryBody(target)
-          : boundary === null
-            ? jsonBody(head, true)
-            : wholeForm(head, boundary)
+      const known = knownOf(head, { boundary, named, path })
       end(isProblem(known) ? known : { ...known, rest: null, bytes: head.length })
     }
     const onClose = (): void => {
@@ -176,7 +174,26 @@ export function createBodyDesk(now: () => number): BodyDesk {
   }
 }
 
+type Asked = Pick<Forward, "path" | "upstream">
 type Known = Omit<ReadBody, "rest" | "bytes" | "release">
+
+interface Around {
+  readonly boundary: string | null
+  /** By the path: whatever else the body says is for the model's own server. */
+  readonly named: string | null
+  readonly path: string
+}
+
+function knownOf(head: Buffer, { boundary, named, path }: Around): Known | GatewayProblem {
+  const isJson = head.length > 0 && boundary === null
+  if (named !== null && !isJson) return untouched(head, named)
+  if (isJson) return jsonBody(head, { isComplete: true, named })
+  return boundary === null || head.length === 0 ? queryBody(path) : wholeForm(head, boundary)
+}
+
+function untouched(head: Buffer, model: string): Known {
+  return { head, model, scanned: null, named: () => head }
+}
 
 function queryBody(target: string): Known | GatewayProblem {
   const model = queryModel(target)
@@ -184,11 +201,15 @@ function queryBody(target: string): Known | GatewayProblem {
   return { head: Buffer.alloc(0), model, scanned: null, named: () => Buffer.alloc(0) }
 }
 
-function jsonBody(head: Buffer, complete: boolean): Known | GatewayProblem {
+function jsonBody(
+  head: Buffer,
+  { isComplete, named }: { isComplete: boolean; named: string | null },
+): Known | GatewayProblem {
   const scanned = scanBody(head)
   if (scanned === "deep")
     return problems.badRequest(`The body is nested deeper than ${MAX_DEPTH} levels`, "too_deep")
-  if (scanned === "odd" || (complete && !scanned.complete)) return notJson(head)
+  if (scanned === "odd" || (isComplete && !scanned.complete)) return notJson(head)
+  if (named !== null) return { ...untouched(head, named), scanned }
   if (scanned.model === null || scanned.model === "") return problems.noModel()
   return { head, model: scanned.model, scanned, named: (model) => withModel(head, scanned, model) ?? head }
 }

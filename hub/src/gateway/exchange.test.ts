@@ -150,10 +150,14 @@ function answering() {
       } as never,
     },
     {
-      ...{ kind: "speech", target: "/v1/audio/speech", startedMs: 0 },
+      startedMs: 0,
+      endpoint: {
+        ...{ does: "forward", kind: "speech", api: "openai", path: "/v1/audio/speech" },
+        ...{ servedBy: "any", upstream: null },
+      },
       request: { rawHeaders: [], method: "POST" } as unknown as IncomingMessage,
       answer: new Answer({
-        ...{ api: "openai", kind: "speech", requestId: "r" },
+        ...{ api: "openai", kind: "speech", requestId: "r", standing: [] },
         response: client as unknown as ServerResponse,
       }),
       ask: { requestId: "r", source: "test" } as never,

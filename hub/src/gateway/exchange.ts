@@ -7,6 +7,7 @@ import type { Answer } from "./answer.ts"
 import { MAX_BODY_BYTES } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
+import type { Forward } from "./core/endpoints.ts"
 import { problems, refusalProblem } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 import { mayBeTheRequest, verdictOn } from "./core/failures.ts"
@@ -42,8 +43,7 @@ export interface ExchangeFacts {
   readonly answer: Answer
   readonly ask: RouteAsk
   readonly body: ReadBody
-  readonly kind: EndpointKind
-  readonly target: string
+  readonly endpoint: Forward
   readonly startedMs: number
 }
 
@@ -110,7 +110,7 @@ export class Exchange implements RelayListener, Seated {
   constructor(desk: ExchangeDesk, facts: ExchangeFacts) {
     this.#desk = desk
     this.#facts = facts
-    this.#tail = new Tail(facts.kind)
+    this.#tail = new Tail(facts.endpoint.kind)
   }
 
   start(): void {
@@ -194,7 +194,7 @@ export class Exchange implements RelayListener, Seated {
   }
 
   #try(attempt: Attempt): void {
-    const { body, request, target, ask } = this.#facts
+    const { body, request, endpoint, ask } = this.#facts
     this.#state = "trying"
     this.#attempt = attempt
     this.#attempts++
@@ -217,7 +217,7 @@ export class Exchange implements RelayListener, Seated {
         attempt.baseUrl,
         {
           ...{ method: request.method ?? "POST", headers, body: named.body },
-          path: upstreamPath(target, body.model, attempt.model),
+          path: upstreamPath(endpoint, body.model, attempt.model),
         },
         relay,
       )
@@ -305,7 +305,7 @@ export class Exchange implements RelayListener, Seated {
   }
 
   #ending(): ReturnType<typeof endingOf> {
-    return endingOf(this.#facts.kind, this.#tail.text())
+    return endingOf(this.#facts.endpoint.kind, this.#tail.text())
   }
 
   #answered(attempt: Attempt): void {
@@ -420,7 +420,7 @@ export class Exchange implements RelayListener, Seated {
     this.#passage?.close({ outcome, status, attempts: this.#attempts })
     this.#desk.ended({
       ...{ ask: this.#facts.ask, outcome, status, attempts: this.#attempts, usage: served.usage },
-      ...{ kind: this.#facts.kind, bytes: this.#facts.answer.bytes },
+      ...{ kind: this.#facts.endpoint.kind, bytes: this.#facts.answer.bytes },
       ...{ host: served.by?.host ?? served.by?.target ?? null, model: served.by?.model ?? null },
       price: served.by?.price ?? null,
       ...{ firstByteMs: this.#firstByteMs, durationMs: this.#desk.now() - this.#facts.startedMs },

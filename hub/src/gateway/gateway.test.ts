@@ -420,7 +420,8 @@ describe("bad input", () => {
   it.each([
     ["GET", "/v1/chat/completions", 405],
     ["POST", "/v1/nothing", 404],
-    ["GET", "/upstream/m/slots", 404],
+    ["GET", "/upstream/m/index.html", 404],
+    ["DELETE", "/upstream/m/slots", 405],
   ])("%s %s is %i in the shape of the API", async (method, path, status) => {
     const world = await gateway({ hosts: [] })
     const reply = await fetch(world.url + path, { method })

@@ -5,12 +5,14 @@ import { sleep } from "../platform/clock.ts"
 import type { Clock } from "../platform/clock.ts"
 import { Roster } from "../platform/roster.ts"
 import { Answer } from "./answer.ts"
+import type { AnswerFacts } from "./answer.ts"
 import { Ask } from "./ask.ts"
 import { createBodyDesk, isProblem } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
 import { endpointOf } from "./core/endpoints.ts"
-import type { Endpoint } from "./core/endpoints.ts"
+import { preflightHeaders, standingHeaders } from "./core/cross-origin.ts"
+import type { Endpoint, Forward } from "./core/endpoints.ts"
 import { problems } from "./core/errors.ts"
 import { createDoor } from "./door.ts"
 import type { AccessPort } from "./door.ts"
@@ -81,12 +83,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     const cancel = clock.setTimeout(() => request.destroy(), LINGER_MS)
     request.once("close", cancel)
   }
-
-  /** Says which lease is no longer the client's, or null: at once but for a lease that is not known here. */
   const turnAway = (request: IncomingMessage, answer: () => void): void => {
     answer()
     letFall(request)
   }
+
+  /** Says which lease is no longer the client's, or null: at once but for a lease that is not known here. */
   const ifNotStale = (lease: Ask["lease"], then: (stale: string | null) => void): void => {
     if (lease === null || lease.token === null) return then(null)
     const { id, token } = lease
@@ -95,15 +97,19 @@ export function createGateway(options: GatewayOptions): Gateway {
     void stale.then((known) => then(known ? id : null))
   }
 
-  const forward = (
-    endpoint: Extract<Endpoint, { does: "forward" }>,
-    request: IncomingMessage,
+  const answerTo = (
+    { method, headers }: IncomingMessage,
     response: ServerResponse,
-  ): void => {
+    { api, kind, requestId }: Pick<AnswerFacts, "api" | "kind" | "requestId">,
+  ): Answer => {
+    const standing = standingHeaders({ method, origin: headers.origin })
+    return new Answer({ response, api, kind, requestId, standing })
+  }
+
+  const forward = (endpoint: Forward, request: IncomingMessage, response: ServerResponse): void => {
     const startedMs = now()
-    const { kind, api, path: target } = endpoint
     const requestId = randomUUID()
-    const answer = new Answer({ response, api, kind, requestId })
+    const answer = answerTo(request, response, { ...endpoint, requestId })
     const entry = door.enter(request)
     if (isProblem(entry)) return turnAway(request, () => answer.refuse(entry))
     const { source, key } = entry
@@ -117,21 +123,21 @@ export function createGateway(options: GatewayOptions): Gateway {
           ...{ routing, pools, breakers, now },
           ended(end) {
             running.remove(begun)
+            letFall(request)
             if (reservation !== null) settle(reservation, end)
             ended?.(end)
           },
         },
-        { request, answer, ask, body, kind, target, startedMs },
+        { request, answer, ask, body, endpoint, startedMs },
       )
-            letFall(request)
       exchange = begun
       running.add(begun)
       begun.start()
     }
-    bodies.read(request, target, (body) => {
+    bodies.read(request, endpoint, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
       response.once("close", body.release)
-      const ask = new Ask({ requestId, endpoint: kind, source, keyLabel: key?.label ?? null, request, body })
+      const ask = new Ask({ requestId, endpoint, source, keyLabel: key?.label ?? null, request, body })
       ifNotStale(ask.lease, (stale) => {
         if (stale !== null) turnAway(request, () => answer.refuse(problems.staleLease(stale)))
         else if (!response.destroyed) begin(ask, body)
@@ -148,7 +154,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const serve = (endpoint: Endpoint, request: IncomingMessage, response: ServerResponse): void => {
     if (endpoint.does === "forward") return forward(endpoint, request, response)
-    const answer = new Answer({ response, api: endpoint.api, kind: "other", requestId: randomUUID() })
+    if (endpoint.does === "preflight") {
+      request.resume()
+      return void response.writeHead(204, preflightHeaders(endpoint.allowed, request.headers)).end()
+    }
+    const answer = answerTo(request, response, { api: endpoint.api, kind: "other", requestId: randomUUID() })
     const entry = door.enter(request)
     request.resume()
     if (isProblem(entry)) return answer.refuse(entry)

@@ -30,6 +30,8 @@ export interface LeasesPort {
 export interface RouteAsk {
   readonly requestId: string
   readonly endpoint: EndpointKind
+  /** `host`: no provider, for what only a llama-swap has. `loaded`: only a host that has it loaded now. */
+  readonly servedBy: "any" | "host" | "loaded"
   /** As the client spelled it. */
   readonly model: string
   readonly stream: boolean

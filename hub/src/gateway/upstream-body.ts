@@ -1,6 +1,7 @@
 import { Readable } from "node:stream"
 import { MAX_BODY_BYTES } from "./body.ts"
 import type { ReadBody } from "./body.ts"
+import type { Forward } from "./core/endpoints.ts"
 
 export interface UpstreamBody {
   readonly body: Buffer | Readable | null
@@ -35,8 +36,13 @@ export function upstreamBody(body: ReadBody, model: string, { spent, tooLarge }:
   return { body: Readable.from(all(), { objectMode: false, highWaterMark: 256 * 1024 }), length }
 }
 
-/** Where the model stands in the query, it is named there. */
-export function upstreamPath(target: string, from: string, to: string): string {
+/** Where the model stands in the path or in the query, it is named there. */
+export function upstreamPath(
+  { path: target, upstream }: Pick<Forward, "path" | "upstream">,
+  from: string,
+  to: string,
+): string {
+  if (upstream !== null) return `/upstream/${to.split("/").map(encodeURIComponent).join("/")}${upstream.rest}`
   const mark = target.indexOf("?")
   if (mark === -1 || from === to) return target
   const query = new URLSearchParams(target.slice(mark + 1))

@@ -192,7 +192,7 @@ export function createRouting(options: RoutingOptions): Routing {
     succeeded(place, { given, usage, servedMs }) {
       const provider = place.kind === "host" ? place.host.id : place.target.id
       if (places.size > 0) breaker(provider, place.model.id, succeeded)
-      if (place.kind === "target") return
+      if (place.kind === "target" || given.servedBy === "loaded") return
       room.demand.served(place.model.id, servedMs)
       // The process that answered is the one that holds it now: what was there before a load is not.
       const instance = placeNow(place.host.id, place.model.id)?.model.instance ?? null

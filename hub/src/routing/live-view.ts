@@ -116,6 +116,7 @@ export function createLiveView(options: LiveViewOptions): LiveView {
     const inflight = [...own].filter(([key]) => key.startsWith(`${target.target_id}\n`))
     const made: LiveTarget = {
       ...{ id: target.target_id, enabled: target.enabled, hasCredential: target.has_credential },
+      dialect: target.dialect,
       ...{
         maxConcurrent: target.max_concurrent,
         inflight: inflight.reduce((sum, [, count]) => sum + count, 0),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { ModelReading } from "@boocontrol/shared/models"
+import { NewTarget, RouteTarget } from "@boocontrol/shared/routing"
 import { at, hostId, hostRow, model } from "../../test/example-host.ts"
 import { newHost } from "../fleet/new-host.ts"
 import { manualClock } from "../platform/clock-manual.ts"
@@ -21,6 +22,7 @@ const USUAL: GatewayAsk = {
   ...{
     requestId: "r",
     endpoint: "chat",
+    servedBy: "any",
     model: "m",
     stream: true,
     source: "people",
@@ -40,9 +42,14 @@ function stage() {
   /** Hosts by the failures that count against them. */
   const counted: string[] = []
   const measured = createMeasured()
-  const policies = new Map([["auto", policy({ name: "auto", rules: [{ order: "fast" }] })]])
+  const out = { order: "listed" as const, candidates: [{ targets: ["*"] }, {}] }
+  const policies = new Map([
+    ["auto", policy({ name: "auto", rules: [{ order: "fast" }] })],
+    ["out", policy({ name: "out", rules: [out] })],
+  ])
+  const targets: RouteTarget[] = []
   const view = createLiveView({
-    ...{ measured, leases: { leaseOf: () => null }, scores: { quality: () => null }, targets: () => [] },
+    ...{ measured, leases: { leaseOf: () => null }, scores: { quality: () => null }, targets: () => targets },
     ...{
       fleet: { hosts: () => [...hosts.values()] },
       policies: () => policies.keys(),
@@ -94,6 +101,13 @@ function stage() {
   let serial = 0
   return {
     ...{ clock, ends, room, counted, measured },
+    target(id: string, maxConcurrent: number): void {
+      const models = [{ id: "big", input_per_mtok: 1, output_per_mtok: 4 }]
+      const given = { target_id: id, display_name: id, dialect: "openai", base_url: "http://x", models }
+      const made = NewTarget.parse({ ...given, max_concurrent: maxConcurrent })
+      targets.push(RouteTarget.parse({ ...made, has_credential: true, created_at: at(0), updated_at: at(0) }))
+      view.stale()
+    },
     /** What a host says of itself. */
     host(name: string, models: readonly ModelReading[], more: Partial<FleetHost> = {}): void {
       const state = newHost(
@@ -340,5 +354,60 @@ describe("a request", () => {
       expect(ask({ model: name }).next()).toMatchObject({ kind: "refusal", code: "no_model" })
     expect(ask({ model: "n" }).next()).toMatchObject({ kind: "refusal", code: "offline" })
     expect(ask({ model: "off/n" }).next()).toMatchObject({ kind: "refusal", code: "offline" })
+  })
+})
+
+describe("a provider with as much to do as it may have", () => {
+  it("gets no request more, and the host that can serves instead", () => {
+    const { host, target, ask } = stage()
+    target("cloud", 1)
+    host("a", [ready("m")])
+    expect(ask({ model: "auto:out" }).next()).toMatchObject({ model: "big" })
+    expect(ask({ model: "auto:out" }).next()).toMatchObject({ host: "a" })
+  })
+
+  it("is waited for where nobody else can serve, one for each that ends, sources in turn", async () => {
+    const { target, ask } = stage()
+    target("cloud", 2)
+    const send = (source: string) => ask({ model: "cloud/big", source }).next()
+    const running = [attempt(send("agents")), attempt(send("agents"))]
+    const went: string[] = []
+    const waitFor = (source: string): void =>
+      void Promise.resolve(send(source)).then((outcome) => {
+        went.push(source)
+        running.push(attempt(outcome))
+      })
+    for (let n = 0; n < 3; n++) waitFor("agents")
+    waitFor("people")
+    await Promise.resolve()
+    expect(went).toEqual([])
+    running[0]?.finished(facts)
+    await expect.poll(() => went).toHaveLength(1)
+    running[1]?.failed({ kind: "reset", status: null, detail: "", ...EARLY })
+    await expect.poll(() => went).toHaveLength(2)
+    expect(went).toContain("people")
+  })
+
+  it("is waited for no longer than its time, then it is full", async () => {
+    const { target, ask, clock } = stage()
+    target("cloud", 1)
+    attempt(ask({ model: "cloud/big" }).next())
+    const waits = ask({ model: "cloud/big" }).next()
+    clock.advance(180_000)
+    expect(await waits).toMatchObject({
+      ...{ kind: "refusal", code: "full", retryAfterS: 10 },
+      candidates: [{ host: "cloud", model: "big", reason: "1 of 1 requests are at work there" }],
+    })
+  })
+
+  it("has room for many waiters at once only as far as it goes", async () => {
+    const { target, ask } = stage()
+    target("cloud", 2)
+    const running = [0, 1].map(() => attempt(ask({ model: "cloud/big" }).next()))
+    let went = 0
+    for (let n = 0; n < 5; n++)
+      void Promise.resolve(ask({ model: "cloud/big" }).next()).then(() => (went += 1))
+    for (const one of running) one.finished(facts)
+    await expect.poll(() => went).toBe(2)
   })
 })

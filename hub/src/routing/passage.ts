@@ -1,7 +1,8 @@
-import type { RefusalCode } from "@boocontrol/shared/gateway"
+import { RefusalCode } from "@boocontrol/shared/gateway"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { TokenPrices } from "@boocontrol/shared/token-cost"
+import { isOnlyFull } from "./core/decide.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { refusalIn } from "./core/explain.ts"
 import { priceOf, providerOf } from "./core/view.ts"
@@ -83,6 +84,8 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   let leaveQueue: ((reason: string) => void) | null = null
   let pending: { decision: Decision; ranked: Ranked; sinceMs: number; isSwap: boolean } | null = null
   const policyName = parts.policyOf(given.model)
+  // It takes no slot, loads nothing and says nothing of how long answers take.
+  const isLook = given.servedBy === "loaded"
   // Counted once, by what it asks for: what it is served by comes later, and is not another request.
   let isCounted = false
 
@@ -150,24 +153,18 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     const { reason, message } = isOver
       ? {
           reason: "full",
-          message: `Every host that could serve ${ask.model} is busy, and ${OVER[over]}`,
+          message: `Everyone who could serve ${ask.model} is busy, and ${OVER[over]}`,
         }
       : refusalIn(decision)
     const code = CODES.find((one) => one === reason) ?? "no_model"
-    const candidates = isOver
-      ? decision.ranked.map(({ place }) => ({
-          host: providerOf(place),
-          model: place.model.id,
-          reason: "busy",
-        }))
-      : decision.refused.map(({ place, refused: { why } }) => ({
-          host: providerOf(place),
-          model: place.model.id,
-          reason: why,
-        }))
+    const passedOver = decision.refused.map(({ place, refused: { why } }) => ({ place, reason: why }))
+    const busy = isOver ? decision.ranked.map(({ place }) => ({ place, reason: "busy" })) : []
+    const candidates = [...busy, ...passedOver].map(({ place, reason: why }) => ({
+      ...{ host: providerOf(place), model: place.model.id, reason: why },
+    }))
     const waitMs = parts.clock.now() - openedMs
     log({ ...UNSENT, decision, waitMs, outcome: "refused", reason: `${code}: ${message}`.slice(0, 500) })
-    const retryAfterS = code === "no_model" || code === "no_context_fit" ? null : isOver ? 10 : 2
+    const retryAfterS = UNCHANGING.has(code) ? null : isOver ? 10 : 2
     return { kind: "refusal", code, reason: message, retryAfterS, candidates: candidates.slice(0, 50) }
   }
 
@@ -201,10 +198,12 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       const decision = parts.decide(ask, tried)
       const [best] = decision.ranked
       const { attempts: most = MAX_ATTEMPTS, max_wait_s: maxWaitS } = decision.rule.dispatch ?? {}
-      if (!best || attempts >= most) return refuse(decision, null)
-      if (!isCounted && best.place.kind === "host") parts.room.demand.asked(best.place.model.id, openedMs)
+      const mayWait = best !== undefined || isOnlyFull(decision)
+      if (!mayWait || attempts >= most) return refuse(decision, null)
+      if (!isCounted && !isLook && best?.place.kind === "host")
+        parts.room.demand.asked(best.place.model.id, openedMs)
       isCounted = true
-      if (isOpen(best, parts)) return attemptOf(best, decision, false)
+      if (best && (isLook || isOpen(best, parts))) return attemptOf(best, decision, false)
       if (parts.room.isFull(given.source)) return refuse(decision, "queue")
       return wait(decision, maxWaitS === undefined ? MAX_WAIT_MS : maxWaitS * 1000)
     },
@@ -236,10 +235,14 @@ const OVER = { wait: "it has waited long enough", queue: "too many wait already"
 /** Of an end without a place. */
 const UNSENT = { ranked: null, isSwap: false, ttftMs: null, durationMs: null, usage: null } as const
 
-const CODES: readonly RefusalCode[] = ["no_model", "no_context_fit", "full", "offline", "unhealthy", "leased"]
+/** To ask again in a moment would bring the same. */
+const UNCHANGING = new Set<RefusalCode>(["no_model", "no_context_fit", "not_loaded"])
+
+const CODES: readonly RefusalCode[] = RefusalCode.options
 
 /** Loaded, with a slot that nobody else waits for: no need to queue. */
 function isOpen({ place }: Ranked, parts: RoutingParts): boolean {
+  // One that is full is no candidate at all.
   if (place.kind === "target") return true
   const { host, model } = place
   return model.state === "ready" && model.inflight < model.slots && !parts.room.isSpoken(host.id, model.id)
@@ -248,8 +251,8 @@ function isOpen({ place }: Ranked, parts: RoutingParts): boolean {
 /** Everything that a decision may rest on. */
 function kindOf(ask: RouteAsk, tried: ReadonlySet<string>): string {
   const size = ask.prompt_tokens === null ? "" : Math.ceil(Math.log2(ask.prompt_tokens + 1))
-  const { model, source, key, endpoint, tools, images, lease } = ask
-  return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, [...tried].sort()])
+  const { model, source, key, endpoint, tools, images, lease, served_by: by } = ask
+  return JSON.stringify([model, source, key, endpoint, tools, images, size, lease, by, [...tried].sort()])
 }
 
 /** What a model writes nothing for: an answer is there when the prompt is read. */
@@ -284,6 +287,9 @@ function moreMs({ place }: Ranked, waitedMs: number, parts: RoutingParts): numbe
 /** Bytes of a prompt as tokens: of English and code it is some four bytes each; JSON around it counts too. */
 const BYTES_PER_TOKEN = 4
 
+/** Sound and pictures, most of whose bytes are no text that has to fit into a context. */
+const FILES = new Set<GatewayAsk["endpoint"]>(["transcription", "images"])
+
 /**
  * A request in the words of policies. A class: an object written down with a getter of its own has a shape of its own, for each
  * request another, and V8 looks at each as if it had never seen one.
@@ -299,6 +305,7 @@ class Asked implements RouteAsk {
   readonly images: boolean
   readonly session: string | null
   readonly lease: string | null
+  readonly served_by: RouteAsk["served_by"]
   readonly #given: GatewayAsk
   #headers: RouteAsk["headers"] | null = null
 
@@ -309,12 +316,14 @@ class Asked implements RouteAsk {
     this.source = source
     this.key = keyLabel
     this.endpoint = ENDPOINTS[given.endpoint]
-    this.prompt_tokens = bytes === null || images ? null : Math.ceil(bytes / BYTES_PER_TOKEN)
+    const isText = !images && !FILES.has(given.endpoint)
+    this.prompt_tokens = bytes === null || !isText ? null : Math.ceil(bytes / BYTES_PER_TOKEN)
     this.max_tokens = given.maxTokens
     this.tools = given.hasTools
     this.images = images
     this.session = given.session ?? given.prefix
     this.lease = given.lease?.id ?? null
+    this.served_by = given.servedBy
   }
 
   /** Few policies look at headers: they are put together for those. */

@@ -1,6 +1,7 @@
 import type { ActivityRow } from "@boocontrol/shared/activity"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { EndpointKind } from "@boocontrol/shared/gateway"
+import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { Figure } from "./core/view.ts"
 
@@ -44,6 +45,7 @@ export interface HistoryPort {
 export interface GatewayAsk {
   readonly requestId: string
   readonly endpoint: EndpointKind
+  readonly servedBy: RouteAsk["served_by"]
   readonly model: string
   readonly stream: boolean
   readonly source: string

@@ -42,7 +42,15 @@ const explained = async (body: unknown) => RouteExplanation.parse(await (await p
 const code = async (reply: Response) => [reply.status, ErrorBody.parse(await reply.json()).code]
 
 const ASK: GatewayAsk = {
-  ...{ requestId: "r", endpoint: "chat", model: "qwen3-8b", stream: true, source: "people", keyLabel: null },
+  ...{
+    requestId: "r",
+    endpoint: "chat",
+    servedBy: "any",
+    model: "qwen3-8b",
+    stream: true,
+    source: "people",
+    keyLabel: null,
+  },
   ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
   ...{ prefix: null, headers: new Map<string, string>() },
 }
@@ -253,6 +261,7 @@ it("keeps every decision with all its candidates, newest first, and tells other 
     ...{
       requestId: "req-1",
       endpoint: "chat",
+      servedBy: "any",
       model: "qwen3-8b",
       stream: true,
       source: "people",

@@ -54,7 +54,7 @@ export function routeTarget(id: string, more: Partial<RouteTargetView> = {}): Ro
     outputPerMtok: 4,
   }
   return {
-    ...{ id, enabled: true, hasCredential: true, maxConcurrent: 16, inflight: 0 },
+    ...{ id, enabled: true, hasCredential: true, dialect: "openai", maxConcurrent: 16, inflight: 0 },
     models: [{ id: "big", ...model, quality: () => figure(0.9) }],
     ...more,
   }

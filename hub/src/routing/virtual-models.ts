@@ -17,7 +17,7 @@ export function previewAsk(model: string): RouteAsk {
       prompt_tokens: null,
       max_tokens: null,
     },
-    ...{ tools: false, images: false, headers: {}, session: null, lease: null },
+    ...{ tools: false, images: false, headers: {}, session: null, lease: null, served_by: "any" },
   }
 }
 

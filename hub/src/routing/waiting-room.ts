@@ -1,11 +1,12 @@
 import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { Clock } from "../platform/clock.ts"
 import { demandMeter } from "./core/demand.ts"
+import { isOnlyFull } from "./core/decide.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
-import { planQueue } from "./core/queue.ts"
+import { nextInLine, planQueue } from "./core/queue.ts"
 import type { Choice, Claim, QueueHost, Resident, Waiting } from "./core/queue.ts"
 import type { RouteHost, RouteView } from "./core/view.ts"
-import { placeKey } from "./core/view.ts"
+import { hasRoom, placeKey } from "./core/view.ts"
 
 /** A request that waits for its turn. */
 export interface Waiter {
@@ -111,6 +112,7 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
       return
     }
     const decisions = decideKinds()
+    sendToTargets(decisions, nowMs)
     giveUp(decisions, nowMs)
     const hosts = new Map<string, QueueHost>(
       view().hosts.map((host) => [host.id, { id: host.id, residents: residentsOf(host, nowMs) }]),
@@ -144,7 +146,7 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
       )
       if (!waiter || !decision || !ranked) continue
       waiters.delete(grant.id)
-      given.set(waiter.source, (given.get(waiter.source) ?? 0) + demand.serviceMs(grant.model))
+      countGiven(waiter.source, grant.model)
       if (grant.isLoad)
         loads.set(grant.host, { model: grant.model, evicts: evictsOf(ranked), sinceMs: nowMs })
       waiter.granted(ranked, decision, grant.isLoad)
@@ -152,6 +154,9 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
     countAhead(choicesByKind)
     wakeAt(plan.againAtMs, nowMs)
   }
+
+  const countGiven = (source: string, model: string): void =>
+    void given.set(source, (given.get(source) ?? 0) + demand.serviceMs(model))
 
   /** Who comes anew is not ahead of all others by everything they had before. */
   const begin = (source: string): void => {
@@ -172,14 +177,31 @@ export function createWaitingRoom({ clock, view, decide }: WaitingRoomOptions): 
     for (const [id, waiter] of waiters) {
       const decision = decisions.get(waiter.kind)
       if (!decision) continue
-      // A frontier target has no queue: whoever may go there and is better off does so now.
-      const [best] = decision.ranked
-      if (best?.place.kind === "target") {
+      const mayWait = decision.ranked.length > 0 || isOnlyFull(decision)
+      if (mayWait && nowMs < waiter.untilMs) continue
+      waiters.delete(id)
+      waiter.given({ decision, isOver: mayWait })
+    }
+  }
+
+  /** Whoever is better off at a provider goes there as soon as it has room; what it takes is gone for the next. */
+  const sendToTargets = (decisions: ReadonlyMap<string, Decision>, nowMs: number): void => {
+    const line = [...waiters]
+      .flatMap(([id, waiter]) => {
+        const decision = decisions.get(waiter.kind)
+        const best = decision?.ranked[0]
+        if (!decision || best?.place.kind !== "target") return []
+        const { source, sinceMs } = waiter
+        return [{ id, waiter, decision, best, target: best.place.target, source, sinceMs }]
+      })
+      .sort((a, b) => a.sinceMs - b.sinceMs)
+    while (line.length > 0) {
+      const at = nextInLine(line, { nowMs, given: (source) => given.get(source) ?? 0 })
+      for (const { id, waiter, decision, best, target } of line.splice(at, 1)) {
+        if (!hasRoom(target)) continue
         waiters.delete(id)
+        countGiven(waiter.source, best.place.model.id)
         waiter.granted(best, decision, false)
-      } else if (!best || nowMs >= waiter.untilMs) {
-        waiters.delete(id)
-        waiter.given({ decision, isOver: best !== undefined })
       }
     }
   }

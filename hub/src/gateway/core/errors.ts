@@ -21,6 +21,7 @@ const REFUSALS: Record<RefusalCode, { status: number; type: string; code: string
   offline: { status: 503, type: "server_error", code: "gateway_error" },
   unhealthy: { status: 503, type: "server_error", code: "gateway_error" },
   leased: { status: 503, type: "server_error", code: "gateway_error" },
+  not_loaded: { status: 409, type: "conflict_error", code: "not_loaded" },
 }
 
 export interface RefusalFacts {

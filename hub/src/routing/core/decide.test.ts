@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { DEFAULT_POLICIES } from "@boocontrol/shared/route-policy"
 import { deciding, loaded, routeAsk, routeHost, routeModel, routeTarget } from "../view-for-tests.ts"
-import { decide } from "./decide.ts"
+import { decide, isOnlyFull } from "./decide.ts"
 import type { Deciding } from "./decide.ts"
 import { candidatesOf, explanationOf, refusalIn } from "./explain.ts"
 import { providerOf } from "./view.ts"
@@ -120,6 +120,61 @@ describe("who is passed over", () => {
     const around = deciding({ hosts: list }, { policies: DEFAULT_POLICIES })
     expect(order(around, routeAsk("auto"))).toEqual(["a/qwen-8b"])
     expect(order(around, routeAsk("auto", { endpoint: "embeddings" }))).toEqual(["a/nomic-embed-text"])
+  })
+})
+
+describe("a provider", () => {
+  const cloud = (more: Parameters<typeof routeTarget>[1] = {}) => routeTarget("cloud", more)
+  const rule = { order: "listed" as const, candidates: [{ targets: ["cloud"] }, {}] }
+  const around = (target = cloud(), list: RouteHost[] = [routeHost("a", [loaded("qwen-8b")])]) =>
+    deciding({ hosts: list, targets: [target] }, { policies: [{ name: "out", rules: [rule] }] })
+
+  it.each([
+    ["openai", "chat/completions", null],
+    ["openai", "messages", "dialect"],
+    ["openai", "rerank", "endpoint"],
+    ["anthropic", "messages", null],
+    ["anthropic", "chat/completions", "dialect"],
+  ] as const)("that speaks %s and is asked for %s is refused for %s", (dialect, endpoint, reason) => {
+    const decision = decide(routeAsk("cloud/big", { endpoint }), none, around(cloud({ dialect })))
+    expect(decision.refused.map(({ refused }) => refused.reason)).toEqual(reason === null ? [] : [reason])
+    expect(decision.ranked).toHaveLength(reason === null ? 1 : 0)
+    const told = explanationOf(decision, 0)
+    expect(told.candidates.map(({ verdict, reason: why }) => [verdict, why])).toEqual([
+      reason === null ? ["chosen", null] : ["refused", reason],
+    ])
+    expect(told.refusal?.reason ?? null).toBe(reason === null ? null : "no_model")
+  })
+
+  it("of another dialect leaves the request to the hosts of its policy, however switched off it is", () => {
+    const ask = routeAsk("auto:out", { endpoint: "messages" })
+    expect(order(around(), routeAsk("auto:out"))).toEqual(["cloud/big", "a/qwen-8b"])
+    expect(order(around(), ask)).toEqual(["a/qwen-8b"])
+    const off = decide({ ...ask, model: "cloud/big" }, none, around(cloud({ enabled: false })))
+    expect(off.refused.map(({ refused }) => refused.reason)).toEqual(["dialect"])
+  })
+
+  it("is no candidate for what only a llama-swap has", () => {
+    expect(order(around(), routeAsk("auto:out", { served_by: "host" }))).toEqual(["a/qwen-8b"])
+  })
+
+  it("that has as many requests as it may take is full, and others serve instead", () => {
+    const [busy, full] = [cloud({ maxConcurrent: 2, inflight: 1 }), cloud({ maxConcurrent: 2, inflight: 2 })]
+    expect(order(around(busy), routeAsk("auto:out"))[0]).toBe("cloud/big")
+    const decision = decide(routeAsk("auto:out"), none, around(full))
+    expect(decision.ranked.map(({ place }) => providerOf(place))).toEqual(["a"])
+    expect(decision.refused.map(({ refused }) => refused)).toEqual([
+      { reason: "full", why: "2 of 2 requests are at work there" },
+    ])
+    expect(isOnlyFull(decision)).toBe(false)
+  })
+
+  it("that is full and the only one is worth waiting for, unless it could never serve it", () => {
+    const full = around(cloud({ maxConcurrent: 1, inflight: 1 }), [])
+    const waits = decide(routeAsk("cloud/big"), none, full)
+    expect([isOnlyFull(waits), refusalIn(waits).reason]).toEqual([true, "full"])
+    const never = decide(routeAsk("cloud/big", { prompt_tokens: 900_000 }), none, full)
+    expect([isOnlyFull(never), refusalIn(never).reason]).toEqual([false, "no_context_fit"])
   })
 })
 

@@ -39,6 +39,11 @@ export interface Decision {
   readonly problem: string | null
 }
 
+/** Nobody can serve it now, but a provider could if it had not so much to do: that passes by itself. */
+export function isOnlyFull({ ranked, refused }: Pick<Decision, "ranked" | "refused">): boolean {
+  return ranked.length === 0 && refused.some(({ refused: { reason } }) => reason === "full")
+}
+
 /** What a name that is no policy is decided by: soonest done of those who hold that very model. */
 const NAMED = { order: "fast", task: "general", name: null } as const satisfies Decision["rule"]
 

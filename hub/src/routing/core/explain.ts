@@ -1,5 +1,6 @@
 import type { RouteCandidate, RouteExplanation } from "@boocontrol/shared/routing"
 import { instantOf } from "@boocontrol/shared/time"
+import { isOnlyFull } from "./decide.ts"
 import type { Decision, Ranked } from "./decide.ts"
 import { NO_TERMS, shownTerms } from "./score.ts"
 import { placeKey, providerOf } from "./view.ts"
@@ -49,7 +50,10 @@ export function refusalIn(decision: Decision): { reason: string; message: string
   if (refused.length === 0) return { reason: "no_model", message: problem ?? `nothing serves ${ask.model}` }
   const list = refused.map(({ place, refused: { why } }) => `${providerOf(place)} ${place.model.id}: ${why}`)
   const message = `nothing can serve ${ask.model} now. ${list.slice(0, 8).join("; ")}`
-  for (const reason of ["leased", "unhealthy", "tried", "offline", "disabled", "full"] as const)
+  if (isOnlyFull(decision)) return { reason: "full", message }
+  if (reasons.has("not_loaded"))
+    return { reason: "not_loaded", message: `${message}. Asking does not load it` }
+  for (const reason of ["leased", "unhealthy", "tried", "offline", "disabled"] as const)
     if (reasons.has(reason))
       return {
         reason: reason === "tried" ? "unhealthy" : reason === "disabled" ? "offline" : reason,

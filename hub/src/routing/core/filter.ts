@@ -1,8 +1,9 @@
 import type { RouteRule } from "@boocontrol/shared/route-policy"
 import type { RouteAsk, RouteRefusal } from "@boocontrol/shared/routing"
 import { guessOf, purposeFor } from "./priors.ts"
+import { unservedBy } from "./served.ts"
 import type { HostPlace, Place, TargetPlace } from "./view.ts"
-import { placeKey, providerOf } from "./view.ts"
+import { hasRoom, placeKey, providerOf } from "./view.ts"
 
 export type Health = "closed" | "probing" | "open"
 
@@ -29,11 +30,11 @@ export function refusalOf(place: Place, ask: RouteAsk, around: FilterAround): Re
   const provider = providerOf(place)
   if (around.tried.has(provider) || around.tried.has(placeKey(provider, place.model.id)))
     return { reason: "tried", why: "failed this request before" }
-  const refused = place.kind === "host" ? hostRefusal(place, ask) : targetRefusal(place)
+  const refused = place.kind === "host" ? hostRefusal(place, ask) : targetRefusal(place, ask)
   if (refused) return refused
   if (around.health(provider, place.model.id) === "open")
     return { reason: "unhealthy", why: "failed lately and is left alone for a while" }
-  return fitRefusal(place, ask, around)
+  return fitRefusal(place, ask, around) ?? fullRefusal(place)
 }
 
 function hostRefusal({ host, model }: HostPlace, ask: RouteAsk): Refused | null {
@@ -41,6 +42,16 @@ function hostRefusal({ host, model }: HostPlace, ask: RouteAsk): Refused | null 
   if (host.liveness !== "connected") return { reason: "offline", why: `the host is ${host.liveness}` }
   if (host.baseUrl === null)
     return { reason: "offline", why: host.problem ?? "no address of its engine is known" }
+  return leaseRefusal({ host, model }, ask) ?? unloadedRefusal(model, ask)
+}
+
+/** Whatever is looked at must not be loaded for it. */
+function unloadedRefusal({ state }: HostPlace["model"], { served_by: by }: RouteAsk): Refused | null {
+  if (by !== "loaded" || state === "ready") return null
+  return { reason: "not_loaded", why: `the model is ${state ?? "not known to be loaded"}` }
+}
+
+function leaseRefusal({ host, model }: Pick<HostPlace, "host" | "model">, ask: RouteAsk): Refused | null {
   const { lease } = host
   if (!lease || lease.leaseId === ask.lease) return null
   const until = lease.expiresAt === null ? "" : ` until ${lease.expiresAt}`
@@ -49,10 +60,19 @@ function hostRefusal({ host, model }: HostPlace, ask: RouteAsk): Refused | null 
   return isLoaded ? null : { reason: "leased", why: `${lease.holder} allows no swap${until}` }
 }
 
-function targetRefusal({ target }: TargetPlace): Refused | null {
+function targetRefusal({ target, model }: TargetPlace, ask: RouteAsk): Refused | null {
+  const unserved = unservedBy(target.dialect, model.capabilities, ask)
+  if (unserved) return unserved
   if (!target.enabled) return { reason: "disabled", why: "the target is switched off" }
   if (!target.hasCredential) return { reason: "disabled", why: "the target has no credential" }
   return null
+}
+
+/** Last of all: whoever could serve it but for this may be waited for. */
+function fullRefusal(place: Place): Refused | null {
+  if (place.kind === "host" || hasRoom(place.target)) return null
+  const { inflight, maxConcurrent } = place.target
+  return { reason: "full", why: `${inflight} of ${maxConcurrent} requests are at work there` }
 }
 
 /** Of a prompt nobody counted only a rough size is known: what the client named is refused only when it surely is too long. */

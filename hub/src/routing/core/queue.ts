@@ -59,6 +59,27 @@ export function planQueue(situation: Situation): QueuePlan {
   return planner.plan()
 }
 
+/** Whose turn it is, of those who wait in order of arrival: who is overdue, else who asks for the source given least. */
+export function nextInLine(
+  waiting: readonly Pick<Waiting, "source" | "sinceMs">[],
+  { nowMs, given }: { nowMs: number; given: (source: string) => number },
+): number {
+  const oldest = waiting[0]
+  if (!oldest || nowMs - oldest.sinceMs > OVERDUE_MS) return 0
+  let best = 0
+  let least = Infinity
+  const seen = new Set<string>()
+  for (const [index, { source }] of waiting.entries()) {
+    if (seen.has(source)) continue
+    seen.add(source)
+    const had = given(source)
+    if (had >= least) continue
+    least = had
+    best = index
+  }
+  return best
+}
+
 interface Asking {
   readonly group: string
   readonly waiting: Waiting[]
@@ -108,28 +129,12 @@ class Planner {
   }
 
   private grant(waiting: Waiting[], choice: Choice, resident: OpenResident): void {
-    const [one] = waiting.splice(this.nextOf(waiting), 1)
+    const given = (source: string): number => this.s.given(source) + (this.given.get(source) ?? 0)
+    const [one] = waiting.splice(nextInLine(waiting, { nowMs: this.s.nowMs, given }), 1)
     if (!one) return
     resident.busy += 1
     this.given.set(one.source, (this.given.get(one.source) ?? 0) + this.s.serviceMs(choice.model))
     this.grants.push({ id: one.id, host: choice.host, model: choice.model, isLoad: false })
-  }
-
-  private nextOf(waiting: readonly Waiting[]): number {
-    const oldest = waiting[0]
-    if (!oldest || this.s.nowMs - oldest.sinceMs > OVERDUE_MS) return 0
-    let best = 0
-    let least = Infinity
-    const seen = new Set<string>()
-    for (const [index, { source }] of waiting.entries()) {
-      if (seen.has(source)) continue
-      seen.add(source)
-      const given = this.s.given(source) + (this.given.get(source) ?? 0)
-      if (given >= least) continue
-      least = given
-      best = index
-    }
-    return best
   }
 
   /** A claimed host that is drained is loaded for whom it was claimed. */

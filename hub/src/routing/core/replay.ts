@@ -54,7 +54,7 @@ class Stage {
       return { ...host, liveness: "connected", lease: null, baseUrl: host.baseUrl ?? "replayed", models }
     })
     for (const host of hosts) this.hosts.set(host.id, host)
-    this.view = { hosts, targets: view.targets }
+    this.view = { hosts, targets: view.targets.map((target) => ({ ...target, inflight: 0 })) }
   }
 
   advance(nowMs: number): void {

@@ -42,11 +42,10 @@ export function termsOf(place: Place, ask: RouteAsk, around: { moment: Moment; t
   const output = outputTokens(ask)
   const { inputPerMtok, outputPerMtok } = priceOf(place)
   if (place.kind === "target") {
-    const { model, target } = place
+    const { model } = place
     const cost = (prompt * inputPerMtok + output * outputPerMtok) / 1e6
-    const over = Math.max(0, target.inflight + 1 - target.maxConcurrent)
     return {
-      ...{ wait: over * 1000, load: 0, prefill: TARGET_TTFT_MS, pushOut: 0, warm: 0, cost },
+      ...{ wait: 0, load: 0, prefill: TARGET_TTFT_MS, pushOut: 0, warm: 0, cost },
       ...{ decode: (output / TARGET_TPS) * 1000, quality: model.quality(around.task).value },
     }
   }

@@ -1,5 +1,5 @@
 import type { FleetHost } from "@boocontrol/shared/fleet"
-import type { RouteBasis } from "@boocontrol/shared/routing"
+import type { RouteBasis, TargetDialect } from "@boocontrol/shared/routing"
 import type { TokenPrices } from "@boocontrol/shared/token-cost"
 
 /** A figure with what it rests on. */
@@ -68,9 +68,15 @@ export interface RouteTargetView {
   readonly id: string
   readonly enabled: boolean
   readonly hasCredential: boolean
+  readonly dialect: TargetDialect
   readonly maxConcurrent: number
   readonly inflight: number
   readonly models: readonly RouteTargetModel[]
+}
+
+/** One request more may be sent there. */
+export function hasRoom({ inflight, maxConcurrent }: RouteTargetView): boolean {
+  return inflight < maxConcurrent
 }
 
 /** Everything a decision is made of, read from memory. */
