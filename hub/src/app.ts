@@ -219,7 +219,7 @@ export async function createApp({
   const judge = createJudge({ ...config, listenHost: config.listen.host, tokens })
   const access = {
     judge: (request: IncomingMessage, shown: { token: string | null; hasGatewayKey: boolean }) =>
-      verdictOn(judge(request, { path: "/v1", ...shown })),
+      verdictOn(judge(request, { path: "/v1", guests: config.gatewayOrigins, ...shown })),
   }
   const gateway = createGateway({
     ...{ clock, basePath: config.basePath, routing: routing.port, fleet, breakers, access },

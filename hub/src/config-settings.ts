@@ -65,6 +65,10 @@ function isCidr(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text
+}
+
 const POLICIES = ["off", "errors", "all"] as const
 const CapturePolicyText = z.string().transform((text, context) => {
   const bySource: Record<string, (typeof POLICIES)[number]> = {}
@@ -165,6 +169,13 @@ export const SETTINGS = {
     schema: list(z.string().refine(isCidr)),
     allowed: "addresses or CIDR ranges such as 10.0.0.0/8, separated by commas",
     meaning: "Reverse proxies whose Remote-User and Remote-Groups headers are believed.",
+    example: "",
+  },
+  BOO_GATEWAY_ORIGINS: {
+    schema: list(z.string().refine(isOrigin)),
+    allowed: "origins as browsers send them, e.g. https://chat.example.org, separated by commas",
+    meaning:
+      "Pages of other addresses whose scripts may use the gateway; keys are asked of them as of anybody. Not the API or the cockpit.",
     example: "",
   },
   CAPTURE_POLICY: {

@@ -48,6 +48,7 @@ it("has the defaults of the manual", () => {
     sandboxEngine: "auto",
     adminToken: null,
     trustedProxies: [],
+    gatewayOrigins: [],
   })
 })
 
@@ -71,6 +72,11 @@ it.each([
   ["BOO_LISTEN", "127.0.0.1:70000"],
   ["BOO_BASE_PATH", "control"],
   ["BOO_TRUSTED_PROXY", "10.0.0.0/33"],
+  ["BOO_GATEWAY_ORIGINS", "*"],
+  ["BOO_GATEWAY_ORIGINS", "null"],
+  ["BOO_GATEWAY_ORIGINS", "chat.example.org"],
+  ["BOO_GATEWAY_ORIGINS", "https://chat.example.org/"],
+  ["BOO_GATEWAY_ORIGINS", "https://chat.example.org,"],
   ["BOO_TRUSTED_PROXY", "10.0.0.0/8, proxy"],
   ["BOO_WAIT_FOR_TABLES", "users; drop table users"],
   ["CAPTURE_POLICY", "errors,playground=everything"],

@@ -110,6 +110,7 @@ function grouped(s: Parsed, defaultDataDir: string) {
     basePath: s.BOO_BASE_PATH,
     adminToken: s.BOO_ADMIN_TOKEN,
     trustedProxies: s.BOO_TRUSTED_PROXY,
+    gatewayOrigins: s.BOO_GATEWAY_ORIGINS,
     capture: {
       policy: s.CAPTURE_POLICY,
       maxBytes: s.CAPTURE_MAX_KB * 1024,

@@ -23,7 +23,7 @@ export const ERRORS = {
     status: 403,
     retryable: false,
     message:
-      "Origin {origin} is not this cockpit's own address: open the cockpit at the address it is served from",
+      "Origin {origin} is not this cockpit's own address: open the cockpit at the address it is served from, or list the origin in BOO_GATEWAY_ORIGINS if its pages are to use the gateway",
   },
   HOST_REFUSED: {
     status: 403,

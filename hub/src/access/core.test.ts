@@ -13,6 +13,8 @@ const WITH_TOKEN: AccessRules = { ...OPEN, listenHost: "0.0.0.0", hasToken: true
 const WITH_PROXY: AccessRules = { ...OPEN, listenHost: "0.0.0.0", hasProxies: true }
 const BEHIND_PROXY = { fromTrustedProxy: true, remoteAddress: "10.0.0.1", host: "boo.example.org" }
 
+const STRANGE = { origin: "http://evil.example.org", path: "/v1" }
+
 const shown = (verdict: Verdict): string => (verdict.ok ? verdict.actor.kind : verdict.code)
 
 type Case = [what: string, verdict: string, asking: Partial<Asking>, rules?: AccessRules]
@@ -62,6 +64,26 @@ describe("the Origin header", () => {
       "of another host on a WebSocket",
       "ORIGIN_REFUSED",
       { origin: "http://evil.example.org", path: "/api/control/ws" },
+    ],
+    ["of a guest of the gateway", "local", { ...STRANGE, isGuestOrigin: true }],
+    ["of a guest, where a token is needed", "UNAUTHORIZED", { ...STRANGE, isGuestOrigin: true }, WITH_TOKEN],
+    [
+      "of a guest, with a gateway key",
+      "anyone",
+      { ...STRANGE, isGuestOrigin: true, hasGatewayKey: true },
+      WITH_TOKEN,
+    ],
+    [
+      "of a guest, to a name that is not ours",
+      "HOST_REFUSED",
+      { ...STRANGE, isGuestOrigin: true, host: "evil.example.org" },
+    ],
+    ["of nobody's guest, with a gateway key", "ORIGIN_REFUSED", { ...STRANGE, hasGatewayKey: true }],
+    [
+      "of nobody's guest, with the token",
+      "ORIGIN_REFUSED",
+      { ...STRANGE, tokenGiven: true, tokenIsRight: true },
+      WITH_TOKEN,
     ],
     ["of another host on a file", "ORIGIN_REFUSED", { origin: "http://evil.example.org", path: "/*" }],
     [

@@ -16,6 +16,8 @@ export interface Asking {
   readonly host: string | null
   readonly forwardedHost: string | null
   readonly origin: string | null
+  /** An operator lets pages of this origin use what is asked for: the gateway, and nothing else. */
+  readonly isGuestOrigin?: boolean
   readonly contentType: string | null
   readonly hasBody: boolean
   /** From `Authorization: Bearer` or from the protocols of a WebSocket. */
@@ -60,7 +62,7 @@ const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "::1"])
 /**
  * 1. Only the proxy may say who somebody is.
  * 2. The Host must be an address of this hub: a name that somebody else lets point here is no way in.
- * 3. A page of another origin may not speak for whoever looks at it.
+ * 3. A page of another origin may not speak for whoever looks at it, unless it is a guest of the gateway.
  * 4. A write is JSON, which no form of another origin can send.
  * 5. Who may act: with a token or a proxy set, nobody without one; without either, only loopback is listened on.
  */
@@ -73,7 +75,8 @@ export function judge(asking: Asking, rules: AccessRules): Verdict {
   if (!asking.fromTrustedProxy && !isOwnAddress(asking, rules)) {
     return no("HOST_REFUSED", { host: asking.host ?? "none" })
   }
-  if (asking.origin !== null && !isOwnOrigin(asking)) return no("ORIGIN_REFUSED", { origin: asking.origin })
+  if (asking.origin !== null && asking.isGuestOrigin !== true && !isOwnOrigin(asking))
+    return no("ORIGIN_REFUSED", { origin: asking.origin })
   if (isApi(asking.path) && WRITES.has(asking.method) && !isJson(asking)) {
     return no("JSON_REQUIRED", { contentType: asking.contentType ?? "none" })
   }

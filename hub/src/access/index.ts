@@ -32,6 +32,8 @@ export interface Shown {
   path: string
   token: string | null
   hasGatewayKey?: boolean
+  /** Origins that may ask for this, beside our own. */
+  guests?: readonly string[]
 }
 
 /** Judges a request by its connection and headers, and by what it shows of itself. */
@@ -46,13 +48,14 @@ export function createJudge(options: AccessOptions): Judge {
     hasToken: tokenDigest !== null,
     hasProxies: options.trustedProxies.length > 0,
   }
-  return ({ method = "GET", headers, socket }, { path, token, hasGatewayKey = false }) => {
+  return ({ method = "GET", headers, socket }, { path, token, hasGatewayKey = false, guests = [] }) => {
     const remoteAddress = plainAddress(socket.remoteAddress)
     const asking: Asking = {
       ...{ method, path, hasGatewayKey },
       host: headers.host ?? null,
       forwardedHost: oneOf(headers["x-forwarded-host"]),
       origin: headers.origin ?? null,
+      isGuestOrigin: headers.origin !== undefined && guests.includes(headers.origin),
       contentType: headers["content-type"] ?? null,
       hasBody: (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined,
       named: options.tokens.look(token),

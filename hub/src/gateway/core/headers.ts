@@ -84,7 +84,7 @@ function connectionNames(rawHeaders: readonly string[]): Set<string> | null {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** Headers for the client, as a flat list. */
+/** Headers for the client, as a flat list. Which pages may read it is not for the host to say. */
 export function replyHeaders(headers: Headers, ours: readonly string[]): string[] {
   const connection = headers["connection"]
   const named =
@@ -93,6 +93,7 @@ export function replyHeaders(headers: Headers, ours: readonly string[]): string[
   for (const name in headers) {
     const value = headers[name]
     if (value === undefined || HOP_BY_HOP.has(name) || name.startsWith("x-boo-")) continue
+    if (name.startsWith("access-control-")) continue
     if (named?.split(",").some((part) => part.trim() === name)) continue
     if (typeof value === "string") reply.push(name, value)
     else for (const one of value) reply.push(name, one)
