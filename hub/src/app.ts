@@ -169,7 +169,7 @@ export async function createApp({
   })
   const breakers = createBreakers()
   const routing = createRouting({
-    ...{ sql, nc, clock, log, secrets, fleet, history: { rows: activity.rows } },
+    ...{ sql, nc, clock, log, secrets, fleet, history: { rows: activity.rows, count: activity.count } },
     ...{ leases, keys: hosts, breakers },
     // Nothing was measured until benches and evals say so.
     scores: { quality: () => null },

@@ -10,6 +10,8 @@ import { silentLog } from "./platform/log.ts"
 import { migrate } from "./platform/migrate.ts"
 import { connectPostgres } from "./platform/postgres.ts"
 import type { Sql } from "./platform/postgres.ts"
+import { dispatchesQuery } from "./routing/store/dispatches.ts"
+import { flowsQuery } from "./routing/store/flows.ts"
 import { retentionAt } from "./retention/retention-for-tests.ts"
 import { readingsQuery } from "./telemetry/store/read.ts"
 
@@ -63,6 +65,20 @@ beforeAll(async () => {
     select date_trunc('hour', ${now}::timestamptz) - n * interval '1 hour', 'host-' || h, 'model-1', 'source-1', 200, false,
       5, 5, 5, 5
     from generate_series(0, 19) h, generate_series(1, ${DAYS * 24}::int) n`
+  for (const day of days.map((at) => at.slice(0, 10)))
+    await sql.unsafe(`
+      create table if not exists route_dispatches_${day.replaceAll("-", "")} partition of route_dispatches
+      for values from ('${day}Z') to ('${day}Z'::timestamptz + interval '1 day')`)
+  await sql`
+    insert into route_dispatches (id, ts, asked_model, resolved_as, policy, source, endpoint, attempt, outcome)
+    select gen_random_uuid(), ${now}::timestamptz - n * interval '13 s', 'model-' || n % 15, 'model', 'p' || n % 4,
+      'source-' || n % 9, 'messages', 1, 'ok'
+    from generate_series(1, ${75_000}::int) n`
+  await sql`
+    insert into route_flows
+    select date_bin('10 minutes', ${now}::timestamptz, '2000-01-01Z') - n * interval '10 minutes', 'source-' || f, 'auto',
+      'host-' || f, 'model-1', 9, 0, 0, 0, 9, 900, 900, ${now}
+    from generate_series(0, 19) f, generate_series(0, ${30 * 144}::int) n`
   await sql`
     delete from control_dirty_request_hours where hour < ${now}::timestamptz - interval '3 hours'`
   while ((await sumUpDays(sql, NOON)) > 0);
@@ -77,6 +93,8 @@ const stats = (days: number) =>
   statsQuery(sql, { from: instantOf(NOON - days * DAY + 1_234), to: instantOf(NOON + 1_234) })
 const readings = (tier: "raw" | "10s" | "1m", hours: number) =>
   readingsQuery(sql, { host: HOST, tier, fromMs: NOON - hours * HOUR, toMs: NOON })
+const flows = (hours: number) => flowsQuery(sql, instantOf(NOON - hours * HOUR))
+const decisions = (filters: object) => dispatchesQuery(sql, { ...filters, limit: 101 }, null)
 const END = { ts: instantOf(NOON - 5 * DAY), id: RequestId.parse("0193a000-0000-7000-8000-0000000000b1") }
 
 it.each([
@@ -92,13 +110,18 @@ it.each([
   ["samples of minutes", () => readings("raw", 0.2)],
   ["samples of an hour", () => readings("10s", 1)],
   ["minutes of two days", () => readings("1m", 48)],
+  ["who sends what where in an hour", () => flows(1)],
+  ["who sends what where in a day", () => flows(24)],
+  ["the newest decisions", () => decisions({})],
+  ["decisions of a source", () => decisions({ source: "source-3" })],
+  ["decisions of a name", () => decisions({ asked_model: "model-3" })],
 ])("finds %s by an index, and reads no partition as a whole", async (_what, query) => {
   const plan = await sql`explain ${query()}`
   const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")
   expect(text).toMatch(/Index (Only )?Scan/)
   // Those of the coming days are empty: there is nothing to find by an index.
   expect(text).not.toMatch(
-    /Seq Scan on control_(requests|perf_samples|perf_rollup_10s)(_packed)?_202611(1\d|2[0-2])/,
+    /Seq Scan on (control_(requests|perf_samples|perf_rollup_10s)(_packed)?|route_dispatches|route_flows)_202611(1\d|2[0-2])?\b/,
   )
 })
 
@@ -109,4 +132,12 @@ it("finds a rare text by its own index, in every partition", async () => {
   expect(plan.map((line) => String(line["QUERY PLAN"])).join("\n")).toMatch(
     /Bitmap Index Scan on control_requests_\d+_control_request_text_idx/,
   )
+})
+
+it("adds up a week of who sends what where from the month it is in, and from no decision", async () => {
+  const plan = await sql`explain ${flows(7 * 24)}`
+  const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")
+  expect(text).not.toContain("route_dispatches")
+  const whole = [...text.matchAll(/Seq Scan on (\w+)/g)].map(([, table]) => table)
+  expect(whole.filter((table) => table !== "route_flows_202611")).toEqual([])
 })

@@ -97,6 +97,10 @@ export type RouteCandidate = z.infer<typeof RouteCandidate>
 export const ResolvedAs = z.enum(["policy", "model", "host", "target", "nothing"])
 export type ResolvedAs = z.infer<typeof ResolvedAs>
 
+/** A rule of a policy against a request: which of its conditions do not hold. Of those that all hold the first is used. */
+export const RuleVerdict = z.object({ name: z.string(), is_used: z.boolean(), misses: z.array(z.string()) })
+export type RuleVerdict = z.infer<typeof RuleVerdict>
+
 /** Reply of `POST /routing/explain`: the decision as it would be made now, without sending anything. */
 export const RouteExplanation = z.object({
   at: Instant,
@@ -106,6 +110,8 @@ export const RouteExplanation = z.object({
   policy_version: z.nullable(z.int()),
   rule: z.nullable(z.string()),
   order: z.nullable(z.string()),
+  /** Every rule of the policy in its order; none where the name is no policy. */
+  rules: z.array(RuleVerdict),
   candidates: z.array(RouteCandidate),
   chosen: z.nullable(z.object({ provider_id: z.string(), model: z.string() })),
   refusal: z.nullable(z.object({ reason: z.string(), message: z.string() })),
@@ -115,8 +121,15 @@ export const RouteExplanation = z.object({
 export type RouteExplanation = z.infer<typeof RouteExplanation>
 
 /** Body of `POST /routing/explain`; with a policy of its own it is a dry run. */
-export const ExplainRequest = z.extend(RouteAsk, { policy: z.optional(RoutePolicy) })
+export const ExplainRequest = z.extend(RouteAsk, {
+  policy: z.optional(RoutePolicy),
+  /** When it is asked, for the times of rules. What the fleet is like then nobody knows: it is taken as it is. */
+  asked_at: z.optional(Instant),
+})
 export type ExplainRequest = z.infer<typeof ExplainRequest>
+
+/** Kept since some version only: null of what was decided before. */
+const since = <T extends z.ZodMiniType>(value: T) => z._default(z.nullable(value), null)
 
 /** One decision of the gateway: column names of `route_dispatches`. */
 export const RouteDispatch = z.object({
@@ -142,6 +155,14 @@ export const RouteDispatch = z.object({
   outcome: z.enum(["ok", "failed", "refused", "cancelled", "pending"]),
   reason: z.nullable(z.string()),
   cost: amount,
+  tools: since(z.boolean()),
+  images: since(z.boolean()),
+  /** What the decision took the prompt for; the two others are what was counted by whoever answered. */
+  asked_tokens: since(z.int()),
+  prompt_tokens: since(z.int()),
+  output_tokens: since(z.int()),
+  /** Those that some policy named when it came; null: the request did not have it. */
+  headers: since(z.record(z.string(), z.nullable(z.string()))),
   candidates: z.array(RouteCandidate),
 })
 export type RouteDispatch = z.infer<typeof RouteDispatch>
@@ -150,10 +171,47 @@ export const DispatchesQuery = z.strictObject({
   provider_id: z.optional(z.string().check(z.maxLength(60))),
   policy: z.optional(z.string().check(z.maxLength(60))),
   source: z.optional(SourceLabel),
+  /** The name that was asked for. */
+  asked_model: z.optional(Name),
   request_id: z.optional(z.string().check(z.maxLength(200))),
   ...PageQuery.shape,
 })
 export type DispatchesQuery = z.infer<typeof DispatchesQuery>
+
+export const FLOW_WINDOWS = ["hour", "day", "week"] as const
+/** Query of `GET /routing/flows`. */
+export const FlowsQuery = z.strictObject({ window: z._default(z.enum(FLOW_WINDOWS), "day") })
+export type FlowsQuery = z.infer<typeof FlowsQuery>
+
+/** What one source sent to one place for one name; an attempt that failed over counts where it was made. */
+export const RouteFlow = z.object({
+  source: z.nullable(z.string()),
+  /** A policy (`auto:code`) or a model by its name; null: a name that leads nowhere. */
+  asked: z.nullable(z.string()),
+  /** Null: it was sent nowhere. */
+  provider_id: z.nullable(z.string()),
+  model: z.nullable(z.string()),
+  requests: z.int(),
+  failed: z.int(),
+  refused: z.int(),
+  swaps: z.int(),
+  /** Of so many requests the tokens are known; null where of none. */
+  counted: z.int(),
+  prompt_tokens: z.nullable(z.int()),
+  output_tokens: z.nullable(z.int()),
+  last_at: Instant,
+})
+export type RouteFlow = z.infer<typeof RouteFlow>
+/** Who sends what where, most first. `from` is the beginning of the ten minutes in which the window begins. */
+export const RouteFlows = z.object({
+  from: Instant,
+  to: Instant,
+  /** Of all flows, also of those that are not listed. */
+  requests: z.int(),
+  flows: z.int(),
+  rows: z.array(RouteFlow),
+})
+export type RouteFlows = z.infer<typeof RouteFlows>
 
 /** Body and reply of `POST /routing/resolve`: what another application's stored model ids lead to. */
 export const ResolveRequest = z.strictObject({
@@ -272,8 +330,19 @@ const ReplayFigures = z.object({
 })
 export type ReplayFigures = z.infer<typeof ReplayFigures>
 export const ReplayReply = z.object({
+  /** What was really looked at: of more requests than can be played again, the newest. */
   from: Instant,
   to: Instant,
+  /** What was asked for. */
+  asked_from: Instant,
+  /** Requests stored in what was asked for, how many of them were looked at, and how many of those played again. */
+  stored: z.int(),
+  read: z.int(),
+  played: z.int(),
+  /** Of those that were played: came through the gateway, which kept their tools, images, key and headers. */
+  noted: z.int(),
+  /** Headers that the policy names and of which nothing was kept: its rules with them match no stored request. */
+  unknown_headers: z.array(z.string()),
   /** The same simulation of the stored requests, sent where they went, and where the policy would send them. */
   as_it_was: ReplayFigures,
   with_policy: ReplayFigures,

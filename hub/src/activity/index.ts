@@ -20,6 +20,7 @@ import { startSums } from "./sums.ts"
 import { ranRequests } from "./store/ran.ts"
 import type { RanRequest } from "./store/ran.ts"
 import { listRequests, newestRequest } from "./store/read.ts"
+import { requestStats } from "./store/stats.ts"
 
 export interface ActivityOptions {
   sql: Sql
@@ -55,6 +56,8 @@ export interface Activity {
   ran(host: HostId, range: { fromMs: number; toMs: number }): Promise<RanRequest[]>
   /** The newest rows within a range, of all hosts, oldest first. */
   rows(range: { fromMs: number; toMs: number }, limit: number): Promise<ActivityRow[]>
+  /** How many rows there are within a range, mostly from sums. */
+  count(range: { fromMs: number; toMs: number }): Promise<number>
 }
 
 /** Finished requests: stores what the hosts tell, once each, and lists them. */
@@ -110,6 +113,10 @@ export function createActivity({
     async rows({ fromMs, toMs }, limit) {
       const filters = { from: instantOf(fromMs), to: instantOf(toMs) }
       return (await listRequests(sql, { filters, after: null, limit })).reverse()
+    },
+    async count({ fromMs, toMs }) {
+      const sums = await requestStats(sql, { from: instantOf(fromMs), to: instantOf(toMs) })
+      return sums.reduce((all, { requests }) => all + requests, 0)
     },
   }
 }

@@ -1,13 +1,12 @@
-import type { RoutePolicy } from "@boocontrol/shared/route-policy"
 import { ROUTE_TASKS } from "@boocontrol/shared/route-policy"
 import type {
+  ExplainRequest,
   ResolveReply,
-  RouteAsk,
   RouteExplanation,
   RouteScore,
   RouteScores,
 } from "@boocontrol/shared/routing"
-import { instantOf } from "@boocontrol/shared/time"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { decide, decideBy } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
 import { explanationOf } from "./core/explain.ts"
@@ -20,14 +19,15 @@ import type { HostModel, Place, RouteHost } from "./core/view.ts"
 const NOBODY: ReadonlySet<string> = new Set()
 
 /** The decision as it would be made now; by a policy that is not saved where one is given. */
-export function explain(deciding: Deciding, ask: RouteAsk, policy?: RoutePolicy): RouteExplanation {
+export function explain(now: Deciding, { policy, asked_at: at, ...ask }: ExplainRequest): RouteExplanation {
+  const deciding = at === undefined ? now : { ...now, askedMs: epochMsOf(at) }
   const decision = policy
     ? decideBy(compilePolicy(policy, 0), {
         ...{ ask, tried: NOBODY, deciding },
         resolution: { as: "policy", policy: policy.name, places: [], problem: null, collisions: [] },
       })
     : decide(ask, NOBODY, deciding)
-  return explanationOf(decision, deciding.moment.nowMs)
+  return explanationOf(decision, deciding)
 }
 
 /** Which of another application's stored ids still lead somewhere. The id itself is never rewritten. */

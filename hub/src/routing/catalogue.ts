@@ -3,7 +3,7 @@ import type { RoutePolicyRow } from "@boocontrol/shared/route-policy"
 import { instantOf } from "@boocontrol/shared/time"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
-import { compilePolicy } from "./core/policy.ts"
+import { compilePolicy, headersIn } from "./core/policy.ts"
 import type { CompiledPolicy } from "./core/policy.ts"
 import { ROUTING_CHANNEL } from "./store/policies.ts"
 import type { PoliciesStore, StoredPolicy } from "./store/policies.ts"
@@ -12,6 +12,8 @@ import type { StoredTarget, TargetsStore } from "./store/targets.ts"
 /** Policies and targets in memory, as saved; those that come with the hub where nothing else was. */
 export interface Catalogue {
   readonly policies: ReadonlyMap<string, CompiledPolicy>
+  /** Names of the headers that any policy looks at. */
+  headers(): ReadonlySet<string>
   rows(): readonly RoutePolicyRow[]
   row(name: string): RoutePolicyRow | null
   /** Newest version number of a name, also of one that was deleted; 0: never saved. */
@@ -41,6 +43,7 @@ const BUILTIN: readonly RoutePolicyRow[] = DEFAULT_POLICIES.map((given) => {
 export function createCatalogue({ sql, log, policies, targets, changed }: CatalogueOptions): Catalogue {
   const rows = new Map<string, RoutePolicyRow>(BUILTIN.map((row) => [row.name, row]))
   const compiled = new Map<string, CompiledPolicy>()
+  const headers = new Set<string>()
   const versions = new Map<string, number>()
   let known: readonly StoredTarget[] = []
   let endListening: (() => Promise<void>) | null = null
@@ -51,7 +54,11 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
 
   const compileAll = (): void => {
     compiled.clear()
-    for (const { name, policy, version } of rows.values()) compiled.set(name, compilePolicy(policy, version))
+    headers.clear()
+    for (const { name, policy, version } of rows.values()) {
+      compiled.set(name, compilePolicy(policy, version))
+      for (const header of headersIn(policy)) headers.add(header)
+    }
   }
   compileAll()
 
@@ -89,6 +96,7 @@ export function createCatalogue({ sql, log, policies, targets, changed }: Catalo
 
   return {
     policies: compiled,
+    headers: () => headers,
     rows: () => [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     row: (name) => rows.get(name) ?? null,
     versionOf: (name) => versions.get(name) ?? 0,

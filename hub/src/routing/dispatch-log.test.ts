@@ -19,10 +19,9 @@ it("stores all others where Postgres will never take one, and says that it is lo
   const stored: string[] = []
   const published: string[] = []
   const log = createDispatchLog({
-    ...{ clock: manualClock(), log: silentLog },
+    ...{ clock: manualClock(), log: silentLog, headers: () => new Set<string>() },
     nc: { publish: (_subject: string, row: unknown) => void published.push(String(row)) },
     store: {
-      list: () => Promise.resolve([]),
       insert(rows) {
         if (rows.some((row) => row.includes("poison")))
           return Promise.reject(Object.assign(new Error("invalid"), { code: "22P02" }))
@@ -46,8 +45,8 @@ it("keeps what waits while Postgres is away", async () => {
   const clock = manualClock()
   const log = createDispatchLog({
     ...{ clock, log: silentLog, nc: { publish: () => undefined } },
+    headers: () => new Set<string>(),
     store: {
-      list: () => Promise.resolve([]),
       insert: (rows) =>
         isAway
           ? Promise.reject(Object.assign(new Error("gone"), { code: "ECONNREFUSED" }))
@@ -68,8 +67,8 @@ it("writes characters that Postgres refuses as the mark of what cannot be shown"
   const stored: string[] = []
   const log = createDispatchLog({
     ...{ clock: manualClock(), log: silentLog, nc: { publish: () => undefined } },
+    headers: () => new Set<string>(),
     store: {
-      list: () => Promise.resolve([]),
       insert: (rows) => Promise.resolve(void stored.push(...rows)),
     },
   })
@@ -77,5 +76,45 @@ it("writes characters that Postgres refuses as the mark of what cannot be shown"
   await log.stop()
   expect(stored.map((row) => (JSON.parse(row) as { asked_model: string }).asked_model)).toEqual([
     "a\uFFFDb\uFFFD",
+  ])
+})
+
+it("keeps of the headers only what policies look at, and never what may be a secret", async () => {
+  const stored: string[] = []
+  const log = createDispatchLog({
+    ...{ clock: manualClock(), log: silentLog, nc: { publish: () => undefined } },
+    headers: () => new Set(["x-team", "x-absent", "constructor", "authorization", "x-note"]),
+    store: { insert: (rows) => Promise.resolve(void stored.push(...rows)) },
+  })
+  const { ask, ...rest } = end("r1")
+  const headers = {
+    "x-team": "r".repeat(300),
+    "x-other": "1",
+    authorization: "Bearer abc",
+    "x-note": "sk-123456789",
+  }
+  log.add({ ...rest, ask: { ...ask, headers } })
+  await log.stop()
+  expect(stored.map((row) => (JSON.parse(row) as { headers: unknown }).headers)).toEqual([
+    { "x-team": "r".repeat(200), "x-absent": null, constructor: null },
+  ])
+})
+
+it("takes for a number of tokens only what can be one", async () => {
+  const stored: string[] = []
+  const log = createDispatchLog({
+    ...{ clock: manualClock(), log: silentLog, nc: { publish: () => undefined } },
+    headers: () => new Set<string>(),
+    store: { insert: (rows) => Promise.resolve(void stored.push(...rows)) },
+  })
+  for (const tokens of [12, 1.5, 1e300, -1])
+    log.add({ ...end("r1"), usage: { promptTokens: 3, cacheTokens: 0, outputTokens: tokens } })
+  await log.stop()
+  const counts = stored.map((row) => JSON.parse(row) as Record<string, unknown>)
+  expect(counts.map((row) => [row["prompt_tokens"], row["output_tokens"]])).toEqual([
+    [3, 12],
+    [3, null],
+    [3, null],
+    [3, null],
   ])
 })

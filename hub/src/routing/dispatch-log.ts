@@ -1,4 +1,5 @@
 import type { RouteAsk, RouteDispatch } from "@boocontrol/shared/routing"
+import { HIDDEN, redactHeader } from "@boocontrol/shared/redact"
 import { isUnstorable, storable } from "@boocontrol/shared/storable"
 import { subjects } from "@boocontrol/shared/subjects"
 import { instantOf } from "@boocontrol/shared/time"
@@ -43,16 +44,19 @@ export interface DispatchEnd {
  */
 type Kept = Omit<DispatchEnd, "ask" | "given" | "decision"> & {
   readonly requestId: string
-  readonly asked: Pick<RouteAsk, "model" | "source" | "key" | "endpoint">
+  readonly asked: Omit<RouteAsk, "headers" | "session" | "lease" | "max_tokens">
+  readonly headers: RouteDispatch["headers"]
   readonly decision: Omit<Decision, "ask">
 }
 
-function kept(end: DispatchEnd): Kept {
+function kept(end: DispatchEnd, named: ReadonlySet<string>): Kept {
   const { resolution, policy, rule, ranked, refused, problem } = end.decision
-  const { model, source, key, endpoint } = end.ask
+  const { model, source, key, endpoint, tools, images, prompt_tokens } = end.ask
   return {
     requestId: end.given.requestId,
-    asked: { model, source, key, endpoint },
+    asked: { model, source, key, endpoint, tools, images, prompt_tokens },
+    // Looked at only where a policy does: they are put together for who asks.
+    headers: named.size === 0 ? null : headersOf(end.ask, named),
     decision: { resolution, policy, rule, ranked, refused, problem },
     ranked: end.ranked,
     attempt: end.attempt,
@@ -65,6 +69,18 @@ function kept(end: DispatchEnd): Kept {
     durationMs: end.durationMs,
     usage: end.usage,
   }
+}
+
+const LONGEST_HEADER = 200
+
+/** Those that policies name, null where the request did not have one. What may be a secret is never kept. */
+function headersOf({ headers }: RouteAsk, named: ReadonlySet<string>): RouteDispatch["headers"] {
+  const found: Record<string, string | null> = {}
+  for (const name of named) {
+    const value = Object.hasOwn(headers, name) ? (headers[name] ?? null) : null
+    if (redactHeader(name, value ?? "") !== HIDDEN) found[name] = value?.slice(0, LONGEST_HEADER) ?? null
+  }
+  return found
 }
 
 export interface DispatchLog {
@@ -83,12 +99,14 @@ const CANDIDATES = 40
 
 /** Keeps what was decided, off the hot path: at most a quarter of a second of it is lost with the process. */
 export function createDispatchLog(around: {
-  store: DispatchesStore
+  store: Pick<DispatchesStore, "insert">
   nc: Pick<NatsConnection, "publish">
   clock: Clock
   log: Log
+  /** Names of the headers that policies look at now. */
+  headers: () => ReadonlySet<string>
 }): DispatchLog {
-  const { store, nc, clock, log } = around
+  const { store, nc, clock, log, headers } = around
   let ends: Kept[] = []
   let lost = 0
   let size = BATCH
@@ -124,7 +142,7 @@ export function createDispatchLog(around: {
   return {
     add(end) {
       if (ends.length >= MOST_WAITING) lost += 1
-      else ends.push(kept(end))
+      else ends.push(kept(end, headers()))
     },
     lost: () => lost,
     start: () => void (cancel ??= clock.every(FLUSH_MS, round)),
@@ -175,8 +193,17 @@ function rowOf(end: Kept): RouteDispatch {
     expected_ttft_ms: terms ? terms.wait + terms.load + terms.prefill : null,
     ...{ outcome: end.outcome, reason: end.reason },
     cost: ranked && usage ? costOf(ranked, usage) : null,
+    ...{ tools: asked.tools, images: asked.images, asked_tokens: asked.prompt_tokens, headers: end.headers },
+    ...{ prompt_tokens: countOf(usage?.promptTokens), output_tokens: countOf(usage?.outputTokens) },
     candidates: candidatesOf(decision, ranked).slice(0, CANDIDATES),
   }
+}
+
+const MOST_TOKENS = 1e9
+
+/** What a host calls a number of tokens is one only within reason. */
+function countOf(value: number | null = null): number | null {
+  return value !== null && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS ? value : null
 }
 
 function costOf({ place }: Ranked, usage: NonNullable<DispatchEnd["usage"]>): number | null {

@@ -89,8 +89,8 @@ export function createRouting(options: RoutingOptions): Routing {
   const dispatches = dispatchesStore(sql)
   const policies = policiesStore(sql)
   const targets = targetsStore(sql, options.secrets)
-  const dispatchLog = createDispatchLog({ store: dispatches, nc, clock, log })
   const catalogue = createCatalogue({ sql, log, policies, targets, changed: () => changed() })
+  const dispatchLog = createDispatchLog({ store: dispatches, nc, clock, log, headers: catalogue.headers })
   const view = createLiveView({
     ...{ fleet, leases, measured, scores: options.scores },
     targets: () => catalogue.targets().map(({ target }) => target),

@@ -39,6 +39,8 @@ export interface ScoresPort {
 /** Stored requests, oldest first, for what the first decisions rest on and for replays. */
 export interface HistoryPort {
   rows(range: { fromMs: number; toMs: number }, limit: number): Promise<readonly ActivityRow[]>
+  /** How many there are, however many are read. */
+  count(range: { fromMs: number; toMs: number }): Promise<number>
 }
 
 /** A request as the gateway knows it before it is sent on. */

@@ -5,6 +5,7 @@ import { PolicyCheck, PolicyName, PolicySave, RoutePolicyRow } from "@boocontrol
 import {
   DispatchesQuery,
   ExplainRequest,
+  FlowsQuery,
   NewTarget,
   ReplayReply,
   ReplayRequest,
@@ -12,6 +13,7 @@ import {
   ResolveRequest,
   RouteDispatch,
   RouteExplanation,
+  RouteFlows,
   RouteScores,
   RouteTarget,
   TargetPatch,
@@ -26,6 +28,7 @@ import type { Catalogue } from "./catalogue.ts"
 import type { Deciding } from "./core/decide.ts"
 import { checkPolicy, policyEditor } from "./edit.ts"
 import type { FleetPort, HistoryPort } from "./ports.ts"
+import { flowsOf } from "./flows.ts"
 import { replay } from "./replay.ts"
 import type { DispatchesStore } from "./store/dispatches.ts"
 import type { PoliciesStore } from "./store/policies.ts"
@@ -75,10 +78,7 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         body: ExplainRequest,
         response: RouteExplanation,
       }),
-      async (request) => {
-        const { policy, ...ask } = parseBody(ExplainRequest, request.body)
-        return explain(deciding(), ask, policy)
-      },
+      async (request) => explain(deciding(), parseBody(ExplainRequest, request.body)),
     )
     app.post(
       "/routing/resolve",
@@ -114,6 +114,16 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         const rows = await dispatches.list({ ...query, limit: query.limit + 1 }, after)
         return pageOfRows(rows, query.limit)
       },
+    )
+    app.get(
+      "/routing/flows",
+      describeRoute({
+        ...reads,
+        summary: "Who sends what where: decisions of the last hour, day or week, added up",
+        querystring: FlowsQuery,
+        response: RouteFlows,
+      }),
+      async (request) => flowsOf(parseQuery(FlowsQuery, request.query), options),
     )
 
     app.get(

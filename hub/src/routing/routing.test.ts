@@ -156,6 +156,15 @@ describe("policies", () => {
   it("are tried out on a request, and on what was stored, without being saved", async () => {
     const policy = { name: "draft", rules: [{ candidates: [{ models: ["*coder*"] }], order: "fast" }] }
     expect((await explained({ model: "auto:draft", policy })).chosen?.model).toBe("qwen3-coder-30b-a3b")
+    const night = {
+      ...policy,
+      rules: [{ ...policy.rules[0], match: { time: { from: "22:00", to: "23:00" } } }],
+    }
+    const at = async (asked_at: string) => explained({ model: "auto:draft", policy: night, asked_at })
+    expect((await at("2026-11-26T22:30:00.000Z")).chosen?.model).toBe("qwen3-coder-30b-a3b")
+    expect(await at("2026-11-26T12:30:00.000Z")).toMatchObject({
+      ...{ chosen: null, rules: [{ name: "rule 1", is_used: false, misses: ["time"] }] },
+    })
     const played = ReplayReply.parse(await (await post("replay", { policy })).json())
     expect(played.with_policy).toMatchObject({ requests: 0, swaps: 0 })
   })
@@ -293,7 +302,19 @@ it("keeps every decision with all its candidates, newest first, and tells other 
     swap: false,
     ttft_ms: 12,
     source: "people",
+    ...{
+      tools: false,
+      images: false,
+      asked_tokens: 100,
+      prompt_tokens: 100,
+      output_tokens: 20,
+      headers: null,
+    },
   })
+  const asked = pageOf(RouteDispatch).parse(
+    await (await hub.get("/routing/dispatches?asked_model=nobody")).json(),
+  )
+  expect(asked.rows).toEqual([])
   expect(row?.candidates.map(({ provider_id: id, verdict }) => [id, verdict])).toEqual([
     ["warm", "chosen"],
     ["cold", "beaten"],

@@ -31,6 +31,7 @@ const NAMES: Readonly<Record<string, string>> = {
   control_request_stats: "Requests, by the hour",
   control_request_days: "Requests, by the day",
   route_dispatches: "Decisions of the gateway",
+  route_flows: "Who sends what where",
   control_model_events: "Model events and notes",
   control_dead_letters: "Dead letters",
   control_completeness: "Completeness",

@@ -41,6 +41,7 @@ export const SAMPLES_PACKED = "control_perf_samples_packed"
 export const REQUEST_STATS = "control_request_stats"
 export const REQUEST_DAYS = "control_request_days"
 export const DISPATCHES = "route_dispatches"
+export const FLOWS = "route_flows"
 
 /** Every table that is kept by partitions, raw ones first. */
 export function keptTables(tiers: readonly Tier[], retain: RetainSettings): KeptTable[] {
@@ -96,6 +97,7 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
     },
     // Why requests went where they went: as long as the requests themselves.
     { table: DISPATCHES, column: "ts", period: "day", keptDays: retain.activityDays, cover: null },
+    { table: FLOWS, column: "bucket", period: "month", keptDays: retain.activityDays, cover: null },
   ]
 }
 

@@ -235,13 +235,38 @@ describe("what a policy weighs", () => {
 })
 
 describe("the explanation", () => {
+  it("says of every rule which of its conditions do not hold, and which rule is used", () => {
+    const rules = [
+      { name: "agents", match: { tools: true, source: ["boocoder"], header: { "x-team": "red" } } },
+      { name: "at night", match: { time: { from: "22:00", to: "06:00" } } },
+      { match: { endpoint: ["chat/*"] } },
+      { name: "rest" },
+    ]
+    const around = deciding({ hosts: [routeHost("a", [loaded("m")])] }, { policies: [{ name: "p", rules }] })
+    const verdicts = (given: Partial<Deciding>, ask = {}) => {
+      const asked = { ...around, ...given }
+      const { rules: told, rule } = explanationOf(decide(routeAsk("auto:p", ask), none, asked), asked)
+      return [rule, ...told.map(({ is_used: isUsed, misses }) => (isUsed ? "used" : misses.join(", ")))]
+    }
+    expect(verdicts({})).toEqual(["rule 3", "source, tools, header x-team", "time", "used", ""])
+    expect(verdicts({ askedMs: Date.UTC(2026, 10, 26, 23) })).toEqual([
+      "at night",
+      "source, tools, header x-team",
+      "used",
+      "",
+      "",
+    ])
+    const agent = { tools: true, source: "boocoder", headers: { "x-team": "red" } }
+    expect(verdicts({}, agent)).toEqual(["agents", "used", "time", "", ""])
+  })
+
   it("names every candidate once, with its terms, and why it lost", () => {
     const around = hosts(
       routeHost("a", [routeModel("m")]),
       routeHost("b", [loaded("m")]),
       routeHost("c", [loaded("m")], { enabled: false }),
     )
-    const told = explanationOf(decide(routeAsk("m"), none, around), around.moment.nowMs)
+    const told = explanationOf(decide(routeAsk("m"), none, around), around)
     expect(told.chosen).toEqual({ provider_id: "b", model: "m" })
     expect(told.candidates.map(({ provider_id: id, verdict, reason }) => [id, verdict, reason])).toEqual([
       ["b", "chosen", null],

@@ -16,6 +16,8 @@ export interface Deciding {
   readonly names: NameTable
   readonly policies: ReadonlyMap<string, CompiledPolicy>
   readonly moment: Moment
+  /** When a request is asked that is only imagined; of a real one it is now. */
+  readonly askedMs?: number
   health(provider: string, model: string): Health
 }
 
@@ -73,13 +75,17 @@ export function decideBy(
   })
   if (!policy) return none(`there is no policy ${resolution.policy}`)
   if (!policy.policy.enabled) return none(`policy ${policy.policy.name} is switched off`)
-  const compiled = ruleFor(policy, ask, deciding.moment.nowMs)
+  const compiled = ruleFor(policy, ask, askedMsOf(deciding))
   if (!compiled) return none(`no rule of policy ${policy.policy.name} matches this request`)
   const places = placesOf(compiled, deciding.view)
   const ranking = rank({ ask, tried, deciding, places, compiled })
   const problem =
     places.length === 0 ? `rule ${compiled.name} of ${policy.policy.name} picks nothing there is` : null
   return { ...ranking, resolution, policy, rule: { ...compiled.rule, name: compiled.name }, problem }
+}
+
+export function askedMsOf({ askedMs, moment }: Deciding): number {
+  return askedMs ?? moment.nowMs
 }
 
 interface Ranking {

@@ -1,7 +1,8 @@
-import type { RouteCandidate, RouteExplanation } from "@boocontrol/shared/routing"
+import type { RouteCandidate, RouteExplanation, RuleVerdict } from "@boocontrol/shared/routing"
 import { instantOf } from "@boocontrol/shared/time"
-import { isOnlyFull } from "./decide.ts"
-import type { Decision, Ranked } from "./decide.ts"
+import { askedMsOf, isOnlyFull } from "./decide.ts"
+import type { Deciding, Decision, Ranked } from "./decide.ts"
+import { ruleFor } from "./policy.ts"
 import { NO_TERMS, shownTerms } from "./score.ts"
 import { placeKey, providerOf } from "./view.ts"
 import type { Place } from "./view.ts"
@@ -30,17 +31,31 @@ export function candidatesOf(
   return [...able, ...refused]
 }
 
-export function explanationOf(decision: Decision, nowMs: number): RouteExplanation {
+export function explanationOf(decision: Decision, deciding: Deciding): RouteExplanation {
   const { ask, resolution, policy, rule, ranked } = decision
   const chosen = ranked[0] ?? null
   return {
-    ...{ at: instantOf(nowMs), model: ask.model, as: resolution.as, policy: policy?.policy.name ?? null },
+    ...{
+      at: instantOf(deciding.moment.nowMs),
+      model: ask.model,
+      as: resolution.as,
+      policy: policy?.policy.name ?? null,
+    },
     ...{ policy_version: policy?.version ?? null, rule: rule.name, order: rule.order },
+    rules: verdictsOf(decision, askedMsOf(deciding)),
     candidates: candidatesOf(decision, null),
     chosen: chosen && { provider_id: providerOf(chosen.place), model: chosen.place.model.id },
     refusal: chosen ? null : refusalIn(decision),
     collisions: [...resolution.collisions],
   }
+}
+
+function verdictsOf({ policy, ask }: Decision, askedMs: number): RuleVerdict[] {
+  if (!policy) return []
+  const used = policy.policy.enabled ? ruleFor(policy, ask, askedMs) : null
+  return policy.rules.map((rule) => ({
+    ...{ name: rule.name, is_used: rule === used, misses: rule.misses(ask, askedMs) },
+  }))
 }
 
 /** What to answer when nothing can serve: the reason that most hopefully passes. */

@@ -22,6 +22,7 @@ describe("when a rule applies", () => {
     ["a prompt nobody counted", { prompt_tokens: { below: 8000 } }, { prompt_tokens: null }, false],
     ["a header", { header: { "x-team": "red*" } }, { headers: { "x-team": "Red-1" } }, true],
     ["a header that is not there", { header: { "x-team": "*" } }, {}, false],
+    ["a header of a name that every object has", { header: { constructor: "*" } }, {}, false],
     ["all of several", { tools: true, endpoint: ["messages"] }, { tools: true }, false],
   ])("%s", (_name, match, ask, wanted) => expect(applies(match, ask)).toBe(wanted))
 

@@ -14,6 +14,8 @@ export interface CompiledRule {
   readonly rule: RouteRule
   readonly name: string
   readonly matches: (ask: RouteAsk, nowMs: number) => boolean
+  /** The conditions that do not hold, by their names. */
+  readonly misses: (ask: RouteAsk, nowMs: number) => string[]
   /** Which picks a place belongs to, the first of them; null: none. */
   readonly pickOf: (place: Place) => number | null
 }
@@ -24,7 +26,7 @@ export function compilePolicy(policy: RoutePolicy, version: number): CompiledPol
     return {
       rule,
       name: rule.name ?? `rule ${index + 1}`,
-      matches: compileMatch(rule.match ?? {}),
+      ...compileMatch(rule.match ?? {}),
       pickOf(place) {
         const found = picks.findIndex((pick) => pick(place))
         return found < 0 ? null : found
@@ -37,6 +39,11 @@ export function compilePolicy(policy: RoutePolicy, version: number): CompiledPol
 /** The first rule that matches; null: none does. */
 export function ruleFor(policy: CompiledPolicy, ask: RouteAsk, nowMs: number): CompiledRule | null {
   return policy.rules.find((rule) => rule.matches(ask, nowMs)) ?? null
+}
+
+/** Names of the headers that rules look at. */
+export function headersIn({ rules }: RoutePolicy): string[] {
+  return [...new Set(rules.flatMap(({ match }) => Object.keys(match?.header ?? {})))]
 }
 
 /** Everything there is that a rule picks, once each. */
@@ -91,36 +98,42 @@ function compilePick({
   }
 }
 
-function compileMatch(match: RouteMatch): (ask: RouteAsk, nowMs: number) => boolean {
-  const tests: ((ask: RouteAsk, nowMs: number) => boolean)[] = []
-  const text = (patterns: readonly string[] | undefined, of: (ask: RouteAsk) => string | null): void => {
-    const test = anyOf(patterns)
-    if (!test) return
-    tests.push((ask) => {
-      const value = of(ask)
+interface Condition {
+  readonly name: string
+  readonly holds: (ask: RouteAsk, nowMs: number) => boolean
+}
+
+function compileMatch(match: RouteMatch): Pick<CompiledRule, "matches" | "misses"> {
+  const conditions: Condition[] = []
+  const must = (name: string, holds: Condition["holds"]): void => void conditions.push({ name, holds })
+  for (const name of ["model", "source", "key", "endpoint"] as const) {
+    const test = anyOf(match[name])
+    if (!test) continue
+    must(name, (ask) => {
+      const value = ask[name]
       return value !== null && test(value)
     })
   }
-  text(match.model, (ask) => ask.model)
-  text(match.source, (ask) => ask.source)
-  text(match.key, (ask) => ask.key)
-  text(match.endpoint, (ask) => ask.endpoint)
   const { tools, images, prompt_tokens: prompt, time } = match
-  if (tools !== undefined) tests.push((ask) => ask.tools === tools)
-  if (images !== undefined) tests.push((ask) => ask.images === images)
+  if (tools !== undefined) must("tools", (ask) => ask.tools === tools)
+  if (images !== undefined) must("images", (ask) => ask.images === images)
   if (prompt) {
     const { from = 0, below = Infinity } = prompt
-    tests.push(({ prompt_tokens: tokens }) => tokens !== null && tokens >= from && tokens < below)
+    must("prompt_tokens", ({ prompt_tokens: tokens }) => tokens !== null && tokens >= from && tokens < below)
   }
   for (const [name, wanted] of Object.entries(match.header ?? {})) {
     const test = pattern(wanted)
-    tests.push(({ headers }) => {
-      const value = headers[name]
+    must(`header ${name}`, ({ headers }) => {
+      // A name may be one that every object has.
+      const value = Object.hasOwn(headers, name) ? headers[name] : undefined
       return value !== undefined && test(value)
     })
   }
-  if (time) tests.push((_ask, nowMs) => isWithin(time, nowMs))
-  return (ask, nowMs) => tests.every((test) => test(ask, nowMs))
+  if (time) must("time", (_ask, nowMs) => isWithin(time, nowMs))
+  return {
+    matches: (ask, nowMs) => conditions.every(({ holds }) => holds(ask, nowMs)),
+    misses: (ask, nowMs) => conditions.filter(({ holds }) => !holds(ask, nowMs)).map(({ name }) => name),
+  }
 }
 
 const DAY_MS = 86_400_000

@@ -10,7 +10,9 @@ export interface ReplayedRequest {
   readonly atMs: number
   readonly host: string
   readonly model: string
+  /** As the decision sees it; what was counted is beside it. */
   readonly ask: RouteAsk
+  readonly promptTokens: number
   readonly outputTokens: number
 }
 
@@ -92,7 +94,7 @@ class Stage {
       this.swaps += 1
     }
     startMs = Math.max(startMs, this.loadedAtMs.get(hostId) ?? 0)
-    const prefillMs = ((request.ask.prompt_tokens ?? 0) / model.promptTps.value) * 1000
+    const prefillMs = (request.promptTokens / model.promptTps.value) * 1000
     const endsMs = startMs + prefillMs + (request.outputTokens / model.genTps.value) * 1000
     model.inflight += 1
     this.running.push({ model, endsMs })
@@ -131,8 +133,9 @@ export class Replay {
     this.leftOut[why] = (this.leftOut[why] ?? 0) + 1
   }
 
-  add(request: ReplayedRequest): void {
-    if (!this.was.has(request.host, request.model)) return this.leaveOut("its model is gone")
+  /** Why it cannot be played; null: it was. */
+  add(request: ReplayedRequest): string | null {
+    if (!this.was.has(request.host, request.model)) return "its model is gone"
     this.was.advance(request.atMs)
     this.would.advance(request.atMs)
     const before = this.was.serve(request.host, request.model, request)
@@ -159,7 +162,7 @@ export class Replay {
     const best = decision.ranked[0]
     if (!best) {
       this.refused += 1
-      return
+      return null
     }
     const { place, terms } = best
     const after =
@@ -167,9 +170,10 @@ export class Replay {
         ? this.would.serve(place.host.id, place.model.id, request)
         : { host: place.target.id, model: place.model.id, ttftMs: terms.prefill, cost: terms.cost }
     if (after) this.served.would.push(after)
+    return null
   }
 
-  result(): Omit<ReplayReply, "from" | "to"> {
+  result(): Pick<ReplayReply, "as_it_was" | "with_policy" | "left_out" | "by_model"> {
     const counts = new Map<string, { provider_id: string; model: string; requests: number }>()
     for (const { host, model } of this.served.would) {
       const key = `${host}\n${model}`

@@ -1,48 +1,93 @@
 import { RouteDispatch } from "@boocontrol/shared/routing"
-import type { DispatchesQuery } from "@boocontrol/shared/routing"
+import type { DispatchesQuery, RouteFlows } from "@boocontrol/shared/routing"
 import type { Instant } from "@boocontrol/shared/time"
+import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
+import { COUNTED, countedFlows, flowsSince } from "./flows.ts"
 
 const COLUMNS = [
   ...(["id", "ts", "request_id", "asked_model", "resolved_as", "policy", "policy_version", "rule"] as const),
   ...(["source", "key_label", "endpoint", "attempt", "provider_id", "model", "swap", "wait_ms"] as const),
-  ...(["expected_ttft_ms", "ttft_ms", "duration_ms", "outcome", "reason", "cost", "candidates"] as const),
+  ...(["expected_ttft_ms", "ttft_ms", "duration_ms", "outcome", "reason", "cost"] as const),
+  ...([
+    "tools",
+    "images",
+    "asked_tokens",
+    "prompt_tokens",
+    "output_tokens",
+    "headers",
+    "candidates",
+  ] as const),
 ] as const
 
 const Rows = z.array(RouteDispatch)
+
+const AskFacts = z.pick(RouteDispatch, {
+  ...{ request_id: true, key_label: true, endpoint: true, tools: true, images: true, asked_tokens: true },
+  headers: true,
+})
+/** What the gateway noted of a request that a policy can match on. */
+export type AskFacts = z.infer<typeof AskFacts>
+const Facts = z.array(AskFacts)
+
+type PageWanted = Omit<DispatchesQuery, "cursor">
+type PageEnd = { ts: Instant; id: string }
 
 export interface DispatchesStore {
   /** Rows as JSON: a column of each would be turned into a parameter of its own otherwise, twenty a row. */
   insert(rows: readonly string[]): Promise<void>
   /** Newest first. */
-  list(
-    query: Omit<DispatchesQuery, "cursor">,
-    after: { ts: Instant; id: string } | null,
-  ): Promise<RouteDispatch[]>
+  list(query: PageWanted, after: PageEnd | null): Promise<RouteDispatch[]>
+  /** Of the requests with these ids that ended within a range, where it was noted: one for each. */
+  asks(ids: readonly string[], range: { from: Instant; to: Instant }): Promise<AskFacts[]>
+  /** Who sent what where since a time. */
+  flows(from: Instant): Promise<Pick<RouteFlows, "requests" | "flows" | "rows">>
 }
 
 export function dispatchesStore(sql: Sql): DispatchesStore {
   return {
     async insert(rows) {
       if (rows.length === 0) return
-      const columns = sql([...COLUMNS])
+      // Not the client's own way to say columns: it takes what stands first in a statement for the statement.
+      const columns = sql.unsafe(COLUMNS.join(", "))
       await sql`
-        insert into route_dispatches (${columns})
-        select ${columns} from json_populate_recordset(null::route_dispatches, ${`[${rows.join(",")}]`}::text::json)
-        on conflict do nothing`
+        with stored as (
+          insert into route_dispatches (${columns})
+          select ${columns} from json_populate_recordset(null::route_dispatches, ${`[${rows.join(",")}]`}::text::json)
+          on conflict do nothing
+          returning ${sql.unsafe(COUNTED)}
+        ) ${countedFlows(sql)}`
     },
-    async list({ provider_id: provider, policy, source, request_id: request, limit }, after) {
+    async list(query, after) {
+      return Rows.parse([...(await dispatchesQuery(sql, query, after))])
+    },
+    async asks(ids, { from, to }) {
       const rows = await sql`
-        select ${sql([...COLUMNS])} from route_dispatches
-        where true
-          ${provider === undefined ? sql`` : sql`and provider_id = ${provider}`}
-          ${policy === undefined ? sql`` : sql`and policy = ${policy}`}
-          ${source === undefined ? sql`` : sql`and source = ${source}`}
-          ${request === undefined ? sql`` : sql`and request_id = ${request}`}
-          ${after === null ? sql`` : sql`and ts <= ${after.ts} and (ts, id) < (${after.ts}, ${after.id})`}
-        order by ts desc, id desc limit ${limit}`
-      return Rows.parse([...rows])
+        select distinct on (request_id) request_id, key_label, endpoint, tools, images, asked_tokens, headers
+        from route_dispatches
+        where request_id = any(${[...ids]}::text[]) and ts >= ${from} and ts <= ${to} and tools is not null
+        order by request_id, attempt`
+      return Facts.parse([...rows])
     },
+    flows: (from) => flowsSince(sql, from),
   }
+}
+
+/** The statement of a page, so that a test can look at its plan. */
+export function dispatchesQuery(
+  sql: Sql,
+  { provider_id: provider, policy, source, asked_model: asked, request_id: request, limit }: PageWanted,
+  after: PageEnd | null,
+): PendingQuery<Row[]> {
+  return sql`
+    select ${sql([...COLUMNS])} from route_dispatches
+    where true
+      ${provider === undefined ? sql`` : sql`and provider_id = ${provider}`}
+      ${policy === undefined ? sql`` : sql`and policy = ${policy}`}
+      ${source === undefined ? sql`` : sql`and source = ${source}`}
+      ${asked === undefined ? sql`` : sql`and asked_model = ${asked}`}
+      ${request === undefined ? sql`` : sql`and request_id = ${request}`}
+      ${after === null ? sql`` : sql`and ts <= ${after.ts} and (ts, id) < (${after.ts}, ${after.id})`}
+    order by ts desc, id desc limit ${limit}`
 }
