@@ -162,6 +162,13 @@ export const DEFAULT_POLICIES: readonly RoutePolicyGiven[] = [
 export const PolicyCheck = z.object({
   ok: z.boolean(),
   policy: z.nullable(RoutePolicy),
-  problems: z.array(z.object({ path: z.string(), message: z.string() })),
+  problems: z.array(
+    z.object({
+      path: z.string(),
+      message: z.string(),
+      /** Of the text that was given, from 1; null where a policy was given, or where there is no place for it. */
+      line: z._default(z.nullable(z.int()), null),
+    }),
+  ),
 })
 export type PolicyCheck = z.infer<typeof PolicyCheck>

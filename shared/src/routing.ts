@@ -1,4 +1,5 @@
 import * as z from "zod/mini"
+import { VirtualModel } from "./gateway.ts"
 import { HostId, SourceLabel } from "./ids.ts"
 import { RoutePolicy } from "./route-policy.ts"
 import { PageQuery } from "./http.ts"
@@ -251,6 +252,8 @@ export type RouteScore = z.infer<typeof RouteScore>
 export const RouteScores = z.object({
   at: Instant,
   rows: z.array(RouteScore),
+  /** Names of policies and of frontier models, with what they lead to now. */
+  virtual: z.array(VirtualModel),
   /** Names that mean more than one thing, and what they mean first. */
   collisions: z.array(z.object({ name: z.string(), means: z.array(z.string()) })),
 })

@@ -1,3 +1,4 @@
+import type { VirtualModel } from "@boocontrol/shared/gateway"
 import { ROUTE_TASKS } from "@boocontrol/shared/route-policy"
 import type {
   ExplainRequest,
@@ -53,7 +54,7 @@ function isSwitchedOff(place: Place): boolean {
 }
 
 /** Every model on every host and target with what is known of it, and who is best for what now. */
-export function scores(deciding: Deciding): RouteScores {
+export function scores(deciding: Deciding, virtual: readonly VirtualModel[]): RouteScores {
   const { view, moment, names } = deciding
   const rows = [
     ...view.hosts.flatMap((host) =>
@@ -72,6 +73,7 @@ export function scores(deciding: Deciding): RouteScores {
   return {
     at: instantOf(moment.nowMs),
     rows: withBest(rows),
+    virtual: [...virtual],
     collisions: collisionsOf(names),
   }
 }

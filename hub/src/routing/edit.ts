@@ -1,7 +1,8 @@
 import { BooError } from "@boocontrol/shared/errors"
 import { RoutePolicy } from "@boocontrol/shared/route-policy"
 import type { PolicyCheck, PolicySave, RoutePolicyRow } from "@boocontrol/shared/route-policy"
-import { parse } from "yaml"
+import { LineCounter, isNode, parseDocument } from "yaml"
+import type { Document } from "yaml"
 import type { Catalogue } from "./catalogue.ts"
 import type { PoliciesStore } from "./store/policies.ts"
 
@@ -71,29 +72,48 @@ function policyIn(given: PolicySave): RoutePolicy {
   throw new BooError("POLICY_INVALID", { problem })
 }
 
-type PolicyRead =
-  { ok: true; policy: RoutePolicy } | { ok: false; problems: { path: string; message: string }[] }
+type PolicyRead = { ok: true; policy: RoutePolicy } | { ok: false; problems: PolicyCheck["problems"] }
 
 function readPolicy({ policy, yaml }: PolicySave): PolicyRead {
   if (policy) return { ok: true, policy }
   if (yaml === undefined)
-    return { ok: false, problems: [{ path: "", message: "neither policy nor yaml is given" }] }
+    return { ok: false, problems: [{ path: "", message: "neither policy nor yaml is given", line: null }] }
+  const lines = new LineCounter()
+  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false })
+  const broken = document.errors.map(({ message, pos: [at] }) => ({
+    ...{ path: "", message, line: lines.linePos(at).line },
+  }))
+  if (broken.length > 0) return { ok: false, problems: broken }
   let value: unknown
   try {
     // Aliases could make a gigabyte of a few lines.
-    value = parse(yaml, { maxAliasCount: 20 })
+    value = document.toJS({ maxAliasCount: 20 })
   } catch (error) {
-    return {
-      ok: false,
-      problems: [{ path: "", message: error instanceof Error ? error.message : "not YAML" }],
-    }
+    const message = error instanceof Error ? error.message : "not YAML"
+    return { ok: false, problems: [{ path: "", message, line: null }] }
   }
   const parsed = RoutePolicy.safeParse(value)
   if (parsed.success) return { ok: true, policy: parsed.data }
   return {
     ok: false,
-    problems: parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join("."), message })),
+    problems: parsed.error.issues.map((issue) => ({
+      ...{ path: issue.path.map(String).join("."), message: issue.message },
+      line: lineOf(
+        document,
+        issue.code === "unrecognized_keys" ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path,
+        lines,
+      ),
+    })),
   }
+}
+
+/** Where a value stands, or what it would stand in where it is missing. */
+function lineOf(document: Document.Parsed, path: readonly PropertyKey[], lines: LineCounter): number | null {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node: unknown = document.getIn(path.slice(0, depth), true)
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
+  }
+  return null
 }
 
 function namesIn(catalogue: Catalogue): string[] {

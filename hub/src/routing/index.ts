@@ -251,7 +251,7 @@ export function createRouting(options: RoutingOptions): Routing {
     rpc: [
       {
         ...{ name: "routing.scores", summary: "Every model with speed, cost, quality and who is best now" },
-        answer: async () => scores(deciding()),
+        answer: async () => scores(deciding(), virtualModels(catalogue, deciding())),
       },
       {
         ...{ name: "routing.resolve", summary: "Which model ids still lead somewhere" },

@@ -33,6 +33,7 @@ import { replay } from "./replay.ts"
 import type { DispatchesStore } from "./store/dispatches.ts"
 import type { PoliciesStore } from "./store/policies.ts"
 import type { TargetsStore } from "./store/targets.ts"
+import { virtualModels } from "./virtual-models.ts"
 
 export interface RoutingRoutesOptions {
   catalogue: Catalogue
@@ -68,7 +69,7 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         summary: "Every model with speed, cost, quality and who is best now",
         response: RouteScores,
       }),
-      async () => scores(deciding()),
+      async () => scores(deciding(), virtualModels(catalogue, deciding())),
     )
     app.post(
       "/routing/explain",

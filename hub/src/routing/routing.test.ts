@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
 import { GatewayModels } from "@boocontrol/shared/gateway"
 import { pageOf } from "@boocontrol/shared/http"
-import { RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import { PolicyCheck, RoutePolicyRow } from "@boocontrol/shared/route-policy"
 import {
   ReplayReply,
   ResolveReply,
@@ -143,9 +143,25 @@ describe("policies", () => {
   })
 
   it("that are not valid are refused with every problem, and change nothing", async () => {
-    const yaml = "name: Bad Name\nrules:\n  - order: sideways\n"
+    const yaml = "name: Bad Name\nrules:\n  - order: fast\n  - task: code\n    order: sideways\n"
     const checked: unknown = await (await post("policies/check", { yaml })).json()
-    expect(checked).toMatchObject({ ok: false, problems: [{ path: "name" }, { path: "rules.0.order" }] })
+    expect(checked).toMatchObject({
+      ok: false,
+      problems: [
+        { path: "name", line: 1 },
+        { path: "rules.1.order", line: 5 },
+      ],
+    })
+    const lineOf = async (text: string): Promise<(number | null)[]> => {
+      const told = PolicyCheck.parse(await (await post("policies/check", { yaml: text })).json())
+      return told.problems.map(({ line }) => line)
+    }
+    expect(
+      await lineOf('{\n  "name": "p",\n  "rules": [\n    { "order": "fast" "task": "code" }\n  ]\n}'),
+    ).toContain(4)
+    expect(await lineOf("name: p\nrules:\n  - order: fast\n    oder: fast\n")).toEqual([4])
+    expect(await lineOf("description: no name\n")).toEqual([1, 1])
+    expect(await lineOf("")).toEqual([null])
     expect(await code(await post("policies", { yaml }))).toEqual([400, "POLICY_INVALID"])
     expect(await code(await post("policies", { yaml: "a: [" }))).toEqual([400, "POLICY_INVALID"])
     expect(

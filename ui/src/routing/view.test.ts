@@ -1,7 +1,18 @@
 import { expect, it } from "vitest"
 import { RouteDispatch, RouteScore } from "@boocontrol/shared/routing"
 import { RoutePolicy } from "@boocontrol/shared/route-policy"
-import { badgesOf, chosenWhy, costOf, flowsOf, ruleText, scoreLines, textOf, timeOf } from "./view.ts"
+import {
+  askFacts,
+  badgesOf,
+  chosenWhy,
+  costOf,
+  ruleText,
+  ruleVerdict,
+  scoreLines,
+  textOf,
+  timeOf,
+  withNewer,
+} from "./view.ts"
 
 const score = (model: string, more: Partial<RouteScore> = {}): RouteScore =>
   RouteScore.parse({
@@ -70,17 +81,50 @@ it("shows a policy as text that means the same", () => {
   expect(RoutePolicy.parse(JSON.parse(textOf(policy)))).toEqual(policy)
 })
 
-it("adds up who sends what where, and says why one went there", () => {
-  const rows = [
-    dispatch(),
-    dispatch({ swap: true }),
-    dispatch({ source: null }),
-    dispatch({ provider_id: null }),
-  ]
-  expect(flowsOf(rows).map(({ source, place, count, swaps }) => [source, place, count, swaps])).toEqual([
-    ["people", "m on a", 2, 1],
-    ["unlabelled", "m on a", 1, 0],
-  ])
+it("says why a request went where it went", () => {
   expect(chosenWhy(dispatch({ reason: "reset" }))).toBe("reset")
   expect(chosenWhy(dispatch())).toBe("nobody could serve it")
+})
+
+it("says what became of every rule", () => {
+  const rule = (name: string, misses: string[], isUsed = false) => ({ name, misses, is_used: isUsed })
+  const rules = [rule("a", ["source", "tools"]), rule("b", ["time"]), rule("c", [], true), rule("d", [])]
+  expect(rules.map((_, index) => ruleVerdict(rules, index).text)).toEqual([
+    "source, tools do not match",
+    "time does not match",
+    "matches, and is used",
+    "not reached",
+  ])
+  expect(ruleVerdict([rule("d", [])], 0).text).toBe("the policy is switched off")
+})
+
+it("says of a request what a policy could look at, where it was noted", () => {
+  expect(askFacts(dispatch())).toEqual([])
+  const noted = {
+    key_label: "team",
+    tools: true,
+    images: true,
+    asked_tokens: 1200,
+    prompt_tokens: 1000,
+    output_tokens: 5,
+  }
+  expect(askFacts(dispatch({ ...noted, headers: { "x-team": "red", "x-none": null } }))).toEqual([
+    ...[
+      "key team",
+      "tools",
+      "images",
+      "prompt taken for 1,200 tokens",
+      "1,000 + 5 tokens counted",
+      "x-team: red",
+    ],
+  ])
+})
+
+it("adds newer decisions to those that are known, and lets these go where some between them were not read", () => {
+  const rows = (...ids: string[]) => ids.map((id) => dispatch({ id }))
+  const ids = (known: string[], fresh: string[]) =>
+    withNewer(rows(...known), rows(...fresh)).map(({ id }) => id)
+  expect(ids(["3", "2", "1"], ["4", "3"])).toEqual(["4", "3", "2", "1"])
+  expect(ids(["3", "2", "1"], ["9", "8"])).toEqual(["9", "8"])
+  expect(ids(["1"], [])).toEqual(["1"])
 })

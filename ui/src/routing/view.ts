@@ -1,5 +1,6 @@
-import type { RouteCandidate, RouteDispatch, RouteScore } from "@boocontrol/shared/routing"
+import type { RouteCandidate, RouteDispatch, RouteScore, RuleVerdict } from "@boocontrol/shared/routing"
 import type { RoutePolicy, RoutePolicyRow, RouteRule } from "@boocontrol/shared/route-policy"
+import { count } from "../kit/format.ts"
 import type { Tone } from "../kit/tone.ts"
 
 /** A time in ms, short. Null: not known. */
@@ -32,7 +33,7 @@ const TASKS: Record<string, string> = {
   utility: "utility",
 }
 /** `best code model now`; several tasks in one badge where it is best at most of them. */
-export function badgesOf({ best_for: best }: RouteScore): string[] {
+export function badgesOf({ best_for: best }: Pick<RouteScore, "best_for">): string[] {
   if (best.length >= 4) return ["best all-round model now"]
   return best.map((task) => `best ${TASKS[task] ?? task} model now`)
 }
@@ -115,24 +116,39 @@ export function chosenWhy({ candidates, reason }: RouteDispatch): string {
 const VERDICTS: Record<RouteCandidate["verdict"], Tone> = { chosen: "ok", beaten: "idle", refused: "bad" }
 export const verdictTone = (verdict: RouteCandidate["verdict"]): Tone => VERDICTS[verdict]
 
-export interface Flow {
-  readonly key: string
-  readonly source: string
-  readonly asked: string
-  readonly place: string
-  readonly count: number
-  readonly swaps: number
+/** What of a request a policy could look at, where it was noted. */
+export function askFacts(row: RouteDispatch): string[] {
+  const { tools, images, asked_tokens: asked, prompt_tokens: prompt, output_tokens: output } = row
+  const headers = Object.entries(row.headers ?? {}).flatMap(([name, value]) =>
+    value === null ? [] : [`${name}: ${value}`],
+  )
+  return [
+    ...(row.key_label === null ? [] : [`key ${row.key_label}`]),
+    ...(tools === true ? ["tools"] : []),
+    ...(images === true ? ["images"] : []),
+    ...(asked === null ? [] : [`prompt taken for ${count(asked)} tokens`]),
+    ...(prompt === null || output === null ? [] : [`${count(prompt)} + ${count(output)} tokens counted`]),
+    ...headers,
+  ]
 }
 
-/** Who sends what where, of the decisions that are shown; most first. */
-export function flowsOf(rows: readonly RouteDispatch[]): Flow[] {
-  const flows = new Map<string, Flow>()
-  for (const { source, asked_model: asked, provider_id: provider, model, swap } of rows) {
-    if (provider === null) continue
-    const place = `${model ?? ""} on ${provider}`
-    const key = `${source ?? ""} ${asked} ${place}`
-    const known = flows.get(key) ?? { key, source: source ?? "unlabelled", asked, place, count: 0, swaps: 0 }
-    flows.set(key, { ...known, count: known.count + 1, swaps: known.swaps + (swap ? 1 : 0) })
-  }
-  return [...flows.values()].sort((a, b) => b.count - a.count).slice(0, 20)
+/** What became of a rule: used, kept from it by its conditions, or not reached. */
+export function ruleVerdict(rules: readonly RuleVerdict[], index: number): { text: string; tone: Tone } {
+  const rule = rules[index]
+  if (rule?.is_used === true) return { text: "matches, and is used", tone: "ok" }
+  const misses = rule?.misses ?? []
+  if (misses.length > 0)
+    return { text: `${misses.join(", ")} ${misses.length === 1 ? "does" : "do"} not match`, tone: "idle" }
+  const isAfter = rules.slice(0, index).some(({ is_used: isUsed }) => isUsed)
+  return { text: isAfter ? "not reached" : "the policy is switched off", tone: "idle" }
+}
+
+/** Newest first, each once. Where more came in between than were read, what was known before is let go: no hole is hidden. */
+export function withNewer(
+  known: readonly RouteDispatch[],
+  fresh: readonly RouteDispatch[],
+): readonly RouteDispatch[] {
+  const ids = new Set(fresh.map(({ id }) => id))
+  const rest = known.filter(({ id }) => !ids.has(id))
+  return rest.length === known.length && fresh.length > 0 ? fresh : [...fresh, ...rest]
 }

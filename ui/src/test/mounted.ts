@@ -2,7 +2,7 @@ import type { Topic } from "@boocontrol/shared/frames"
 import { FleetFrame } from "@boocontrol/shared/frames"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import { createPinia, setActivePinia } from "pinia"
-import { mount } from "@vue/test-utils"
+import { flushPromises, mount } from "@vue/test-utils"
 import { shallowRef } from "vue"
 import type { Component } from "vue"
 import { createMemoryHistory } from "vue-router"
@@ -27,11 +27,16 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
   })
   const needed: Topic[] = []
   const nothing = () => undefined
+  const waiting = new Set<() => void>()
   const api = new RecordingApi()
   const provide = {
     [CLOCK]: {
       ...{ now, nowMs: () => now.value, monotonicMs: () => now.value },
-      ...{ noteHubTime: nothing, after: () => nothing, stop: nothing },
+      ...{ noteHubTime: nothing, stop: nothing },
+      after: (_delayMs: number, run: () => void) => {
+        waiting.add(run)
+        return () => waiting.delete(run)
+      },
     },
     [API]: api.asApi(),
     [SETTLED]: shallowRef(true),
@@ -63,6 +68,14 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     needed,
     api,
     fleet,
+    /** Runs what waited for its time when it was called, and what comes of it. */
+    async runWaiting() {
+      for (const run of [...waiting]) {
+        waiting.delete(run)
+        run()
+      }
+      await flushPromises()
+    },
     show: (component: Component, props: Record<string, unknown> = {}) =>
       mount(component, { props, global, attachTo: document.body }),
   }
