@@ -44,7 +44,7 @@ export interface DispatchEnd {
  */
 type Kept = Omit<DispatchEnd, "ask" | "given" | "decision"> & {
   readonly requestId: string
-  readonly asked: Omit<RouteAsk, "headers" | "session" | "lease" | "max_tokens">
+  readonly asked: Omit<RouteAsk, "headers" | "session" | "lease" | "max_tokens" | "served_by">
   readonly headers: RouteDispatch["headers"]
   readonly decision: Omit<Decision, "ask">
 }

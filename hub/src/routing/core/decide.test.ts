@@ -136,10 +136,11 @@ describe("a provider", () => {
     ["anthropic", "messages", null],
     ["anthropic", "chat/completions", "dialect"],
   ] as const)("that speaks %s and is asked for %s is refused for %s", (dialect, endpoint, reason) => {
-    const decision = decide(routeAsk("cloud/big", { endpoint }), none, around(cloud({ dialect })))
+    const asked = around(cloud({ dialect }))
+    const decision = decide(routeAsk("cloud/big", { endpoint }), none, asked)
     expect(decision.refused.map(({ refused }) => refused.reason)).toEqual(reason === null ? [] : [reason])
     expect(decision.ranked).toHaveLength(reason === null ? 1 : 0)
-    const told = explanationOf(decision, 0)
+    const told = explanationOf(decision, asked)
     expect(told.candidates.map(({ verdict, reason: why }) => [verdict, why])).toEqual([
       reason === null ? ["chosen", null] : ["refused", reason],
     ])
