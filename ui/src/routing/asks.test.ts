@@ -43,6 +43,7 @@ it("sets everything that a policy can match on", () => {
       tools: true,
       images: true,
       headers: { "x-team": "red" },
+      served_by: "any",
       session: null,
       lease: null,
     },
