@@ -1,7 +1,7 @@
 import { RouteScores } from "@boocontrol/shared/routing"
 import type { RouteScore } from "@boocontrol/shared/routing"
 import { expect, it } from "vitest"
-import { modelOptions } from "./models.ts"
+import { modelOptions, withEdited } from "./models.ts"
 
 const scoreRow = (provider: string, model: string, more: Partial<RouteScore> = {}): RouteScore => ({
   ...{
@@ -67,4 +67,11 @@ it("lists policies first, then models, each once, with its badges", () => {
     ["held", "Models", "on lab", "leased"],
     ["z-8b", "Models", "on box, far", "swap needed"],
   ])
+})
+
+it("offers a policy that is not saved yet first, and one that is once", () => {
+  const known = [{ value: "auto", group: "Policies" }]
+  expect(withEdited(known, "auto:new").map(({ value }) => value)).toEqual(["auto:new", "auto"])
+  expect(withEdited(known, "auto")).toEqual(known)
+  expect(withEdited(known, null)).toEqual(known)
 })

@@ -44,6 +44,15 @@ export function modelOptions({ rows, virtual }: RouteScores): ComboboxOption[] {
   return [...names, ...own]
 }
 
+/** A policy that is not saved yet is known nowhere else. */
+export function withEdited(
+  options: readonly ComboboxOption[],
+  name: string | null,
+): readonly ComboboxOption[] {
+  if (name === null || options.some(({ value }) => value === name)) return options
+  return [{ value: name, group: "Policies", detail: "being edited" }, ...options]
+}
+
 const FEW = 3
 function whereOf(places: readonly RouteScore[]): string {
   const hosts = places.map(({ provider_id: id }) => id)
