@@ -46,7 +46,7 @@ it("shows each problem at its line, leads there, and keeps the preview of what w
   expect(page.findAll(".gutter .tone-bad").map((line) => line.text())).toEqual(["5"])
   expect([area.attributes("aria-invalid"), area.attributes("aria-describedby")]).toEqual([
     "true",
-    page.get('[aria-label="Problems"]').attributes("id"),
+    page.get('[role="status"]').attributes("id"),
   ])
   expect(button("Save")?.attributes("disabled")).toBeDefined()
   expect(words()).toContain("Below is what was last understood.")
