@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { RouteDispatch, RouteFlows } from "@boocontrol/shared/routing"
 import { instantOf } from "@boocontrol/shared/time"
@@ -7,6 +9,7 @@ import type { RunningHub, World } from "../../test/running-hub.ts"
 import { connectPostgres } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { silentLog } from "../platform/log.ts"
+import { MIGRATIONS_FOLDER } from "../platform/migrate.ts"
 import { dispatchesStore } from "./store/dispatches.ts"
 
 let world: World
@@ -82,6 +85,23 @@ it("adds up who sent what where, over an hour, a day and a week", async () => {
   ])
   expect(others.map(({ output_tokens: tokens }) => tokens)).toEqual([null, null, null])
   expect([(await flows("day")).requests, (await flows("week")).requests]).toEqual([9, 10])
+})
+
+it("has added up what was decided before there were sums the same way, but for tokens", async () => {
+  const withoutTokens = async () =>
+    (await flows("week")).rows.map((row) => ({
+      ...row,
+      counted: 0,
+      prompt_tokens: null,
+      output_tokens: null,
+    }))
+  const before = await withoutTokens()
+  const migration = await readFile(join(MIGRATIONS_FOLDER, "0059_route_flows.sql"), "utf8")
+  const [fill] = /insert into route_flows[^;]*;/.exec(migration) ?? []
+  await sql`delete from route_flows`
+  await sql.unsafe(fill ?? "")
+  expect(before).toHaveLength(4)
+  expect(await withoutTokens()).toEqual(before)
 })
 
 it("keeps every count when two hubs store at once", async () => {
