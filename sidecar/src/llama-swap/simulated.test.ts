@@ -134,7 +134,9 @@ describe.each(ERAS)("against %s", (_, era) => {
     await rig.until("the row after", () => rig.rows().length === 2)
     const epochs = new Set(rig.rows().map(({ swap_epoch: epoch }) => epoch)).size
     expect(epochs).toBe(era.era === "old" ? 2 : 1)
-    expect(rig.notes("gap_suspected")).toEqual([])
+    // On a busy machine the last reading may not be through when the stream ends: then nobody can say that it was all.
+    const unsure = rig.notes("swap_restarted").filter(({ detail }) => detail["tailed"] !== true)
+    expect(rig.notes("gap_suspected")).toHaveLength(unsure.length)
   })
 
   it("survives what no engine should send, and says so once per kind", async () => {
