@@ -65,7 +65,7 @@ const KINDS: Kind[] = [
     columns:
       "id, provider_id, swap_epoch, swap_entry_id, ts, model, req_path, status_code, duration_ms, cache_tokens, input_tokens, " +
       "prompt_tokens, uncached_tokens, token_basis, output_tokens, prompt_tps, gen_tps, draft_tokens, draft_accepted, " +
-      "error, has_capture, source, request_id, client_ip, user_agent, session_id",
+      "error, has_capture, source, request_id, client_ip, user_agent, session_id, attribution",
   },
 ]
 

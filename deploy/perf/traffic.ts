@@ -198,7 +198,7 @@ function requestRow({ epoch, entry, atMs }: { epoch: string; entry: number; atMs
       draft_accepted: null,
     },
     ...{ error: null, has_capture: false, source: "boochat", request_id: null, client_ip: "10.0.0.7" },
-    ...{ user_agent: "OpenAI/Python 2.8.1", session_id: null },
+    ...{ user_agent: "OpenAI/Python 2.8.1", session_id: null, attribution: "only" },
   })
 }
 

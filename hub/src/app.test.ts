@@ -156,6 +156,7 @@ describe("a reader", () => {
       ...{ uncached_tokens: null, token_basis: "usage" as const, output_tokens: 5, prompt_tps: null },
       ...{ gen_tps: null, draft_tokens: null, draft_accepted: null, error: null, has_capture: false },
       ...{ source: null, request_id: null, client_ip: null, user_agent: null, session_id: null },
+      attribution: null,
     }
     const said = { ...{ v: 1, host: "busy", instance: instance(1), boot: uuid(8), seq: 1 }, at: row.ts }
     world.nc.publish(

@@ -32,6 +32,7 @@ function request(entry: number): ObservedRequest {
       client_ip: null,
       user_agent: null,
       session_id: null,
+      attribution: null,
     },
   }
 }

@@ -14,13 +14,41 @@ const label = z.nullable(z.string())
 export const TokenBasis = z.enum(["timings", "usage", "unknown"])
 export type TokenBasis = z.infer<typeof TokenBasis>
 
-/** What only becomes known after the row: filled once, by a later message with the same identity. */
-const enrichment = {
+/**
+ * How the caller of a row was found, the surest first. A row of an engine does not say who asked.
+ *
+ * - `exact`: the engine's capture of this very row holds the headers of its request.
+ * - `only`: of all requests that were seen in flight, only this one fits in model, path, end and length, and it fits no
+ *   other row.
+ * - `gateway`: of all requests that a gateway sent to this host, only this one fits in model, path, status, end and
+ *   length, and it fits no other row.
+ * - `closest`: several requests in flight fit, and one of them by its length much better than the others.
+ * - `alike`: several fit, all of the same source: which of them it was is not known, and what they differ in is null.
+ */
+export const AttributionBasis = z.enum(["exact", "only", "gateway", "closest", "alike"])
+export type AttributionBasis = z.infer<typeof AttributionBasis>
+
+/** Higher is surer; 0 where it is not known how a caller was found, if one was. */
+export function surenessOf(basis: AttributionBasis | null): number {
+  return basis === null ? 0 : AttributionBasis.options.length - AttributionBasis.options.indexOf(basis)
+}
+
+const caller = {
   source: z.nullable(SourceLabel),
   request_id: label,
   client_ip: label,
   user_agent: label,
   session_id: label,
+}
+
+/**
+ * What may only become known after the row, by a later message with the same identity. A surer finding replaces a less
+ * sure one as a whole; of one as sure, only what was unknown is filled in.
+ */
+const enrichment = {
+  ...caller,
+  /** Null: nobody is known, or whoever found it did not say how (sidecars and rows from before this was kept). */
+  attribution: z._default(z.nullable(AttributionBasis), null),
 }
 
 /** Identity of a request row within a host: the store it stood in, its id there, and its time. */
@@ -99,7 +127,7 @@ export const InflightRequest = z.object({
   phase: z.nullable(z.enum(["waiting", "answering"])),
   resp_bytes: z.nullable(z.int()),
   headers: z.record(z.string(), z.string()),
-  ...enrichment,
+  ...caller,
 })
 export type InflightRequest = z.infer<typeof InflightRequest>
 

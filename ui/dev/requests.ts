@@ -42,6 +42,7 @@ export function requestAt(host: FleetHost, ms: number, n: number): ActivityRow |
     client_ip: null,
     user_agent: null,
     session_id: null,
+    attribution: "only",
   })
 }
 

@@ -98,7 +98,7 @@ it("fills a row of the same batch and hands on an enrichment of an earlier one",
     ),
   ])
   expect(batch.rows[0]?.source).toBe("boochat")
-  expect(batch.enrichments).toMatchObject([{ swap_entry_id: 0, session_id: "s", envelope: 1 }])
+  expect(batch.enrichments).toMatchObject([{ swap_entry_id: 0, session_id: "s", envelopes: [1] }])
 })
 
 it("remembers when the newest message of each host was sent", () => {

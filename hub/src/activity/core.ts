@@ -1,3 +1,4 @@
+import { surenessOf } from "@boocontrol/shared/activity"
 import type { ActivityRow, ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId, SwapEpoch } from "@boocontrol/shared/ids"
@@ -5,12 +6,12 @@ import type { Instant } from "@boocontrol/shared/time"
 import { identityKey, requestIdOfKey } from "./request-id.ts"
 import type { RequestIdentity } from "./request-id.ts"
 
-/** What is filled once and never changed after. */
-export const ENRICHMENT_COLUMNS = ["source", "request_id", "client_ip", "user_agent", "session_id"] as const
-type Enrichment = Pick<ActivityRow, (typeof ENRICHMENT_COLUMNS)[number]>
+/** Who made a request. Belongs together: what one finding says is never mixed with what a less sure one says. */
+export const CALLER_COLUMNS = ["source", "request_id", "client_ip", "user_agent", "session_id"] as const
+export type FoundCaller = Pick<ActivityRow, (typeof CALLER_COLUMNS)[number] | "attribution">
 
-/** An enrichment of a row that came earlier; `envelope` is the index of the message that brought it. */
-export type LooseEnrichment = RequestIdentity & Enrichment & { envelope: number }
+/** An enrichment of a row that came earlier; `envelopes` are the indexes of the messages that brought it. */
+export type LooseEnrichment = RequestIdentity & FoundCaller & { envelopes: number[] }
 
 export interface ActivityBatch {
   rows: ActivityRow[]
@@ -40,16 +41,21 @@ export function foldBatch(envelopes: readonly Envelope<"activity">[]): ActivityB
       const first = rows.get(key) ?? (same === null ? undefined : sameRows.get(same))
       const row = first ?? rowOf(host, observed, key)
       rows.set(key, row)
-      if (first) fill(first, observed)
+      if (first) learn(first, observed)
       else if (same !== null) sameRows.set(same, row)
     }
   }
   for (const [index, { host, data }] of envelopes.entries()) {
     for (const enrichment of data.enrichments ?? []) {
       const key = identityKey(host, enrichment)
-      const target = rows.get(key) ?? enrichments.get(key)
-      if (target) fill(target, enrichment)
-      else enrichments.set(key, looseOf(host, enrichment, index))
+      const row = rows.get(key)
+      const loose = row ? undefined : enrichments.get(key)
+      if (row) learn(row, enrichment)
+      else if (!loose) enrichments.set(key, looseOf(host, enrichment, index))
+      else {
+        learn(loose, enrichment)
+        loose.envelopes.push(index)
+      }
     }
   }
   return { rows: [...new Set(rows.values())], enrichments: [...enrichments.values()], eventAt }
@@ -104,19 +110,31 @@ function rowOf(host: HostId, observed: ObservedRequest, key: string): ActivityRo
 }
 
 function looseOf(host: HostId, enrichment: RequestEnrichment, envelope: number): LooseEnrichment {
-  return { provider_id: host, ...enrichment, envelope }
+  return { provider_id: host, ...enrichment, envelopes: [envelope] }
 }
 
-function fill(row: Enrichment, more: Enrichment): void {
-  row.source ??= more.source
-  row.request_id ??= more.request_id
-  row.client_ip ??= more.client_ip
-  row.user_agent ??= more.user_agent
-  row.session_id ??= more.session_id
+/**
+ * What is known of a caller, with one more finding: the surest counts, whichever came first. Of two that are as sure, the
+ * second fills what the first left unknown.
+ */
+export function learn(known: FoundCaller, more: FoundCaller): void {
+  const surer = surenessOf(more.attribution) - surenessOf(known.attribution)
+  if (surer < 0) return
+  const { source, request_id, client_ip, user_agent, session_id, attribution } = more
+  const found = { source, request_id, client_ip, user_agent, session_id, attribution }
+  Object.assign(known, surer > 0 ? found : { ...found, ...knownOf(known) })
 }
 
-export function isEnriched(row: Enrichment): boolean {
-  return ENRICHMENT_COLUMNS.some((column) => row[column] !== null)
+function knownOf(caller: FoundCaller): Partial<FoundCaller> {
+  const columns = [...CALLER_COLUMNS, "attribution"] as const
+  return Object.fromEntries(
+    columns.flatMap((column) => (caller[column] === null ? [] : [[column, caller[column]]])),
+  )
+}
+
+/** Something is known of whoever made it. */
+export function isEnriched(row: FoundCaller): boolean {
+  return CALLER_COLUMNS.some((column) => row[column] !== null)
 }
 
 /** Newest last. */

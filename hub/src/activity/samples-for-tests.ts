@@ -33,6 +33,7 @@ export function observed(given: Partial<ObservedRequest> & { swap_entry_id: numb
     client_ip: null,
     user_agent: null,
     session_id: null,
+    attribution: null,
     ...given,
   }
 }
@@ -40,7 +41,8 @@ export function observed(given: Partial<ObservedRequest> & { swap_entry_id: numb
 export function enrichmentOf(row: ObservedRequest, given: Partial<RequestEnrichment>): RequestEnrichment {
   const { swap_epoch, swap_entry_id, ts } = row
   const nothing = { source: null, request_id: null, client_ip: null, user_agent: null, session_id: null }
-  return { swap_epoch, swap_entry_id, ts, ...nothing, ...given }
+  const by = { attribution: null }
+  return { swap_epoch, swap_entry_id, ts, ...nothing, ...by, ...given }
 }
 
 const BOOT = BootId.parse("0193a000-0000-4000-8000-0000000000b0")

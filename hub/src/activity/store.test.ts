@@ -1,6 +1,11 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
-import type { CommittedActivity, ObservedRequest } from "@boocontrol/shared/activity"
+import type {
+  AttributionBasis,
+  CommittedActivity,
+  ObservedRequest,
+  RequestEnrichment,
+} from "@boocontrol/shared/activity"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import { HostId } from "@boocontrol/shared/ids"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
@@ -148,6 +153,73 @@ it("fills what was unknown once, leaves what identifies and measures, and announ
     session_id: "s-1",
     client_ip: "10.0.0.9",
   })
+})
+
+it("ends with what the surest finding says, in whatever order and however often messages come", async () => {
+  const host = HostId.parse("gpu-1")
+  const row = observed({ swap_entry_id: 1 })
+  const others = [observed({ swap_entry_id: 2 }), observed({ swap_entry_id: 3 })]
+  const found = (attribution: AttributionBasis, more: Partial<RequestEnrichment> = {}) =>
+    activityMessage([], [enrichmentOf(row, { source: attribution, ...more, attribution })])
+  const findings = [
+    found("alike", { user_agent: "curl/8", session_id: "s-1" }),
+    found("closest", { client_ip: "10.0.0.9", request_id: "r-1" }),
+    found("only", { request_id: "r-2" }),
+    found("exact", { user_agent: "OpenAI" }),
+  ]
+  const old = activityMessage([{ ...row, swap_epoch: SECOND_EPOCH, source: "old", user_agent: "x" }])
+  const messages = fc
+    .tuple(fc.subarray(findings, { minLength: 1 }), fc.boolean())
+    .chain(([some, withOld]) => {
+      const all = [activityMessage([row]), activityMessage(others), ...(withOld ? [old] : []), ...some]
+      const once = fc.shuffledSubarray(all, { minLength: all.length })
+      return fc.tuple(fc.constant(some), once, fc.array(fc.constantFrom(...all), { maxLength: 3 }))
+    })
+  await fc.assert(
+    fc.asyncProperty(messages, fc.integer({ min: 1, max: 4 }), async ([some, once, again], size) => {
+      await sql`truncate control_requests`
+      let left = [...once, ...again]
+      // What finds no row comes again, as the server has it.
+      for (let turn = 0; left.length > 0 && turn < 9; turn++) {
+        const batch = left.slice(0, size)
+        const { notYet } = await store(...batch)
+        left = [...left.slice(size), ...notYet.flatMap((index) => batch[index] ?? [])]
+      }
+      const surest = some.at(-1)?.data.enrichments?.[0]
+      expect((await stored())[0]).toMatchObject({
+        ...surest,
+        swap_epoch: expect.anything(),
+        provider_id: host,
+      })
+      expect(left).toEqual([])
+    }),
+    { numRuns: 60 },
+  )
+})
+
+it("leaves what is as sure as it was found first, and what is surer even where it knows less", async () => {
+  const row = observed({ swap_entry_id: 1 })
+  const exact = { source: "boochat", attribution: "exact" as const }
+  await store(activityMessage([{ ...row, ...exact }]))
+  await store(
+    activityMessage([], [enrichmentOf(row, { ...exact, source: "arena", session_id: "s-1" })]),
+    activityMessage([], [enrichmentOf(row, { client_ip: "10.0.0.9", attribution: "closest" })]),
+    activityMessage([{ ...row, user_agent: "of an old sidecar" }]),
+  )
+  const wanted = {
+    source: "boochat",
+    session_id: "s-1",
+    client_ip: null,
+    user_agent: null,
+    attribution: "exact",
+  }
+  expect((await stored())[0]).toMatchObject(wanted)
+})
+
+it("asks for all messages again whose enrichments are for the same row that is not there", async () => {
+  const row = observed({ swap_entry_id: 1 })
+  const found = (attribution: AttributionBasis) => activityMessage([], [enrichmentOf(row, { attribution })])
+  expect((await store(found("alike"), found("exact"))).notYet).toEqual([0, 1])
 })
 
 it("says which enrichments have to come again because their row is not there", async () => {

@@ -1,4 +1,4 @@
-import type { ObservedRequest } from "@boocontrol/shared/activity"
+import type { AttributionBasis, ObservedRequest } from "@boocontrol/shared/activity"
 import { SwapEpoch } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
@@ -32,6 +32,7 @@ function row(id: number, endMs: number, durationMs: number): ObservedRequest {
     error: null,
     has_capture: false,
     ...UNKNOWN_CALLER,
+    attribution: null,
   }
 }
 
@@ -55,9 +56,14 @@ function seen(
 }
 
 describe("pairing rows with the requests seen in flight", () => {
-  it.each<[string, ObservedRequest[], SeenRequest[], (string | null)[]]>([
-    ["one row, one request", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900)], ["a"]],
-    ["a request whose end was not seen yet", [row(1, 5_900, 1_900)], [seen("a", 4_000, null)], ["a"]],
+  it.each<[string, ObservedRequest[], SeenRequest[], ([string, AttributionBasis] | null)[]]>([
+    ["one row, one request", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900)], [["a", "only"]]],
+    [
+      "a request whose end was not seen yet",
+      [row(1, 5_900, 1_900)],
+      [seen("a", 4_000, null)],
+      [["a", "only"]],
+    ],
     ["another model", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { model: "other" })], [null]],
     ["another path", [row(1, 5_900, 1_900)], [seen("a", 4_000, 5_900, { path: "/v1/embeddings" })], [null]],
     ["another length", [row(1, 5_900, 1_100)], [seen("a", 4_000, 5_900)], [null]],
@@ -66,13 +72,13 @@ describe("pairing rows with the requests seen in flight", () => {
       "one that was seen late, by the engine's own start",
       [row(1, 5_900, 1_900)],
       [seen("a", 4_000, START + 5_900, { seenAtMs: START + 5_200 })],
-      ["a"],
+      [["a", "only"]],
     ],
     [
       "one that was lost sight of, and ended later",
       [row(1, 5_900, 1_900)],
       [seen("a", 4_000, 4_300, { isCut: true })],
-      ["a"],
+      [["a", "only"]],
     ],
     [
       "one that was lost sight of after more time than the row's",
@@ -91,7 +97,16 @@ describe("pairing rows with the requests seen in flight", () => {
       "two that took clearly different times",
       [row(1, 5_900, 1_900), row(2, 5_950, 900)],
       [seen("a", 4_000, 5_900), seen("b", 5_050, 5_950)],
-      ["a", "b"],
+      [
+        ["a", "only"],
+        ["b", "only"],
+      ],
+    ],
+    [
+      "two that fit both, and took different times",
+      [row(1, 5_900, 1_900)],
+      [seen("a", 4_000, 5_900), seen("b", 3_700, 5_950)],
+      [["a", "closest"]],
     ],
     [
       "two rows for one request: neither gets it",
@@ -106,7 +121,10 @@ describe("pairing rows with the requests seen in flight", () => {
         seen("a", 4_000, 5_900, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
         seen("b", 4_010, 5_910, { caller: { ...UNKNOWN_CALLER, source: "indexer" } }),
       ],
-      ["a", "b"],
+      [
+        ["a", "alike"],
+        ["b", "alike"],
+      ],
     ],
     [
       "more rows than requests of one source: nobody is named",
@@ -119,7 +137,12 @@ describe("pairing rows with the requests seen in flight", () => {
     ],
   ])("%s", (_, rows, requests, expected) => {
     const pairs = matchCallers(rows, requests, 5_900)
-    expect(rows.map((_row, index) => pairs.get(index)?.key ?? null)).toEqual(expected)
+    expect(
+      rows.map((_row, index) => {
+        const pair = pairs.get(index)
+        return pair ? [pair.key, pair.attribution] : null
+      }),
+    ).toEqual(expected)
   })
 })
 
@@ -148,7 +171,17 @@ describe("the book of callers", () => {
     const book = createCallerBook()
     book.inflight([running(seen("a", 4_000, null))], 4_000)
     book.inflight([], 5_900)
-    expect(book.withCallers([row(1, 5_900, 1_900)], 5_905)[0]?.source).toBe("a")
+    expect(book.withCallers([row(1, 5_900, 1_900)], 5_905)).toMatchObject([
+      { source: "a", attribution: "only" },
+    ])
+  })
+
+  it("does not say that it found somebody of whom nothing is known", () => {
+    const book = createCallerBook()
+    book.inflight([running(seen("a", 4_000, null, { caller: UNKNOWN_CALLER }))], 4_000)
+    book.inflight([], 5_900)
+    const rows = [row(1, 5_900, 1_900)]
+    expect(book.withCallers(rows, 5_905)).toEqual(rows)
   })
 
   it("names no second row after a request whose row came before its end", () => {
@@ -182,7 +215,14 @@ describe("the book of callers", () => {
     expect(filled?.source).toBe(null)
     book.inflight([running(seen("a", 4_000, null))], START + 5_910)
     expect(book.late(START + 5_910)).toEqual([
-      { swap_epoch: EPOCH, swap_entry_id: 1, ts: filled?.ts, ...UNKNOWN_CALLER, source: "a" },
+      {
+        swap_epoch: EPOCH,
+        swap_entry_id: 1,
+        ts: filled?.ts,
+        ...UNKNOWN_CALLER,
+        source: "a",
+        attribution: "only",
+      },
     ])
     expect(book.late(START + 5_920)).toEqual([])
   })

@@ -1,6 +1,6 @@
-import type { ObservedRequest } from "@boocontrol/shared/activity"
+import type { AttributionBasis, ObservedRequest } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
-import { identityOf, isUnknown } from "./ports.ts"
+import { foundBy, identityOf, isUnknown } from "./ports.ts"
 import type { Attribution, Caller } from "./ports.ts"
 
 /** A request that was seen in flight. `endedAtMs` by our clock; null while it runs. */
@@ -20,6 +20,9 @@ export interface SeenRequest {
 
 /** One line of the list in flight. */
 export type RunningRequest = Omit<SeenRequest, "seenAtMs" | "endedAtMs" | "isCut">
+
+/** The request that a row is taken for, and how sure that is. */
+export type PairedRequest = SeenRequest & { readonly attribution: AttributionBasis }
 
 /** A row's time is cut to whole seconds and taken a moment after the request's end: start + duration lies near it. */
 const BEFORE_ROW_MS = 500
@@ -44,17 +47,17 @@ export function matchCallers(
   rows: readonly ObservedRequest[],
   seen: readonly SeenRequest[],
   nowMs: number,
-): Map<number, SeenRequest> {
+): Map<number, PairedRequest> {
   const candidates = rows.map((row) => seen.filter((request) => couldBe(row, request, nowMs)))
   const claims = new Map<string, number>()
   for (const list of candidates) for (const { key } of list) claims.set(key, (claims.get(key) ?? 0) + 1)
-  const pairs = new Map<number, SeenRequest>()
+  const pairs = new Map<number, PairedRequest>()
   candidates.forEach((list, index) => {
     const row = rows[index]
     if (!row) return
-    const only = list.length === 1 ? list[0] : undefined
-    const found = only && claims.get(only.key) === 1 ? only : closest(row, list)
-    if (found) pairs.set(index, found)
+    const only = list.length === 1 && claims.get(list[0]?.key ?? "") === 1
+    const found = only ? list[0] : closest(row, list)
+    if (found) pairs.set(index, { ...found, attribution: only ? "only" : "closest" })
   })
   return withAlike(withoutDoubles(pairs), rows, candidates)
 }
@@ -64,10 +67,10 @@ export function matchCallers(
  * source, it need not be known which of them it was; what they differ in stays unknown.
  */
 function withAlike(
-  pairs: Map<number, SeenRequest>,
+  pairs: Map<number, PairedRequest>,
   rows: readonly ObservedRequest[],
   candidates: readonly SeenRequest[][],
-): Map<number, SeenRequest> {
+): Map<number, PairedRequest> {
   const used = new Set([...pairs.values()].map(({ key }) => key))
   const open = rows.flatMap((_, index) => (pairs.has(index) ? [] : [index]))
   const all = new Map(pairs)
@@ -80,7 +83,8 @@ function withAlike(
     if (rivals.length > left.length) continue
     if (left.some(({ caller }) => caller.source !== first.caller.source)) continue
     used.add(first.key)
-    all.set(index, { ...first, caller: commonCaller(left.map(({ caller }) => caller)) })
+    const caller = commonCaller(left.map((request) => request.caller))
+    all.set(index, { ...first, caller, attribution: "alike" })
   }
   return all
 }
@@ -129,7 +133,7 @@ function closest(row: ObservedRequest, list: readonly SeenRequest[]): SeenReques
   return second && second.off < FAR_MS ? null : best.request
 }
 
-function withoutDoubles(pairs: Map<number, SeenRequest>): Map<number, SeenRequest> {
+function withoutDoubles(pairs: Map<number, PairedRequest>): Map<number, PairedRequest> {
   const uses = new Map<string, number>()
   for (const { key } of pairs.values()) uses.set(key, (uses.get(key) ?? 0) + 1)
   return new Map([...pairs].filter(([, { key }]) => uses.get(key) === 1))
@@ -157,7 +161,7 @@ export function createCallerBook(): CallerBook {
     unmatched = unmatched.filter(({ atMs }) => atMs >= nowMs - KEEP_UNMATCHED_MS).slice(-MAX_UNMATCHED)
   }
 
-  function match(rows: readonly ObservedRequest[], nowMs: number): Map<number, SeenRequest> {
+  function match(rows: readonly ObservedRequest[], nowMs: number): Map<number, PairedRequest> {
     const pairs = matchCallers(rows, [...seen.values()], nowMs)
     for (const { key } of pairs.values()) {
       seen.delete(key)
@@ -185,7 +189,7 @@ export function createCallerBook(): CallerBook {
       return rows.map((row, index) => {
         const pair = pairs.get(index)
         if (!pair) unmatched.push({ row, atMs: nowMs })
-        return pair ? { ...row, ...pair.caller } : row
+        return pair ? { ...row, ...foundBy(pair.caller, pair.attribution) } : row
       })
     },
     late(nowMs) {
@@ -195,9 +199,9 @@ export function createCallerBook(): CallerBook {
         unmatched.map(({ row }) => row),
         nowMs,
       )
-      const found = [...pairs].flatMap(([index, { caller }]) => {
+      const found = [...pairs].flatMap(([index, { caller, attribution }]) => {
         const row = unmatched[index]?.row
-        return row && !isUnknown(caller) ? [{ ...identityOf(row), ...caller }] : []
+        return row && !isUnknown(caller) ? [{ ...identityOf(row), ...foundBy(caller, attribution) }] : []
       })
       unmatched = unmatched.filter((_, index) => !pairs.has(index))
       return found

@@ -1,7 +1,7 @@
 import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
 import type { Clock } from "../platform/clock.ts"
-import { identityOf, isUnknown } from "./ports.ts"
-import type { Caller } from "./ports.ts"
+import { foundBy, identityOf, isUnknown } from "./ports.ts"
+import type { Caller, FoundCaller } from "./ports.ts"
 
 export interface CaptureCallersOptions {
   /** Who made a request, by what the engine kept of it; null where it has nothing of it any more. */
@@ -10,11 +10,14 @@ export interface CaptureCallersOptions {
   clock: Clock
 }
 
-/** Asks the engine's captures who made those requests that nothing seen in flight tells apart. */
+/**
+ * Asks the engine's captures who made those requests that nothing seen in flight tells apart: first those of whom nobody
+ * is known, then those that several in flight fitted.
+ */
 export interface CaptureCallers {
-  /** Rows whose caller is not known (yet). */
+  /** Rows as they are sent; those whose caller is sure are passed over. */
   ask(rows: readonly ObservedRequest[]): void
-  /** These became known another way. */
+  /** These became known another way: surely, or not. */
   known(enrichments: readonly RequestEnrichment[]): void
   /**
    * The engine's store may have been replaced: from now on the same ids may be other requests, and a wrong caller is
@@ -31,6 +34,28 @@ const EVERY_MS = 500
 /** The engine keeps a few megabytes of captures: of more rows than these it has none any more. */
 const MAX_WAITING = 300
 
+/** Nobody is known, or whoever is may be another. */
+function isDoubtful(row: ObservedRequest): boolean {
+  return isUnknown(row) || row.attribution === "closest" || row.attribution === "alike"
+}
+
+/** The newest; what nobody is known of is not pushed out by what is only doubtful. */
+function inBounds(rows: readonly ObservedRequest[]): ObservedRequest[] {
+  const [unknown, doubtful] = [rows.filter(isUnknown), rows.filter((row) => !isUnknown(row))]
+  const kept = new Set([...doubtful, ...unknown].slice(-MAX_WAITING))
+  return rows.filter((row) => kept.has(row))
+}
+
+/**
+ * A capture does not hold the address of a client, which the list in flight told. It is taken from there where it is the
+ * same for all requests that fitted, or where an id says that it was this one.
+ */
+function withAddress(caller: Caller, known: FoundCaller): Caller {
+  const isSame = (key: keyof Caller): boolean => known[key] !== null && caller[key] === known[key]
+  const fits = known.attribution === "alike" ? caller.source === known.source : isSame("request_id")
+  return fits ? { ...caller, client_ip: known.client_ip } : caller
+}
+
 export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOptions): CaptureCallers {
   let waiting: ObservedRequest[] = []
   let cancel: (() => void) | null = null
@@ -46,13 +71,20 @@ export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOp
     waiting = []
   }
 
+  function takeNext(): ObservedRequest | undefined {
+    const row = waiting.find(isUnknown) ?? waiting[0]
+    waiting = waiting.filter((other) => other !== row)
+    return row
+  }
+
   async function askNext(): Promise<void> {
-    const row = waiting.shift()
+    const row = takeNext()
     if (row) {
       const of = store
       // A capture that is gone or cannot be read leaves the row as it is.
       const caller = await callerOf(row.swap_entry_id).catch(() => null)
-      if (of === store && caller !== null && !isUnknown(caller)) tell({ ...identityOf(row), ...caller })
+      if (of === store && caller !== null && !isUnknown(caller))
+        tell({ ...identityOf(row), ...foundBy(withAddress(caller, row), "exact") })
     }
     cancel = null
     if (waiting.length > 0) askLater(EVERY_MS)
@@ -60,19 +92,22 @@ export function createCaptureCallers({ callerOf, tell, clock }: CaptureCallersOp
 
   return {
     ask(rows) {
-      const wanted = rows.filter((row) => row.has_capture && isUnknown(row))
+      const wanted = rows.filter((row) => row.has_capture && isDoubtful(row))
       if (wanted.length === 0) return
-      waiting = [...waiting, ...wanted].slice(-MAX_WAITING)
+      waiting = inBounds([...waiting, ...wanted])
       askLater(WAIT_MS)
     },
     known(enrichments) {
       if (enrichments.length === 0 || waiting.length === 0) return
-      waiting = waiting.filter(
-        (row) =>
-          !enrichments.some(
-            (known) => known.swap_entry_id === row.swap_entry_id && known.swap_epoch === row.swap_epoch,
-          ),
-      )
+      waiting = waiting
+        .map((row) => {
+          const known = enrichments.find(
+            ({ swap_entry_id, swap_epoch }) =>
+              swap_entry_id === row.swap_entry_id && swap_epoch === row.swap_epoch,
+          )
+          return known ? { ...row, ...known } : row
+        })
+        .filter(isDoubtful)
     },
     forget,
     stop() {

@@ -129,7 +129,12 @@ function append(follow: Follow, page: RowPage, now: Instant): Decision {
   const first = page.rows[0]
   const { openGap } = follow
   const isGap = first && openGap && (openGap.certain || first.swap_entry_id > page.firstId)
-  const rows = page.rows.map((row) => ({ ...row, ...UNKNOWN_CALLER, swap_epoch: follow.epoch }))
+  const rows = page.rows.map((row) => ({
+    ...row,
+    ...UNKNOWN_CALLER,
+    attribution: null,
+    swap_epoch: follow.epoch,
+  }))
   return {
     follow: { ...follow, verified: true, openGap: first ? null : stillEmpty(openGap, now) },
     notes: isGap ? [gapNote(openGap, { first: first.ts, lateMs: page.lateMs ?? 0, now })] : [],

@@ -1,4 +1,4 @@
-import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
+import type { AttributionBasis, ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
 
 /** Who asked: known from the request while it was in flight, never from its row. */
 export type Caller = Pick<
@@ -19,6 +19,14 @@ export function isUnknown(caller: Caller): boolean {
   return Object.keys(UNKNOWN_CALLER).every((key) => caller[key as keyof Caller] === null)
 }
 
+/** Who asked, and how that was found. */
+export type FoundCaller = Caller & Pick<ObservedRequest, "attribution">
+
+/** A caller of whom nothing is known was not found either. */
+export function foundBy(caller: Caller, attribution: AttributionBasis): FoundCaller {
+  return { ...caller, attribution: isUnknown(caller) ? null : attribution }
+}
+
 export function identityOf(
   row: ObservedRequest,
 ): Pick<RequestEnrichment, "swap_epoch" | "swap_entry_id" | "ts"> {
@@ -26,7 +34,7 @@ export function identityOf(
 }
 
 /** A request row as the engine's store holds it, in our terms: without an epoch and without its caller. */
-export type StoredRow = Omit<ObservedRequest, "swap_epoch" | keyof Caller>
+export type StoredRow = Omit<ObservedRequest, "swap_epoch" | keyof FoundCaller>
 
 /** Rows of the store, oldest first. `more`: the store holds newer ones than these. */
 export interface RowPage {

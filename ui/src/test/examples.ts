@@ -142,6 +142,7 @@ export function aRow(n: number, given: Partial<ActivityRow> = {}): ActivityRow {
     client_ip: null,
     user_agent: null,
     session_id: null,
+    attribution: null,
     ...given,
   })
 }

@@ -1,4 +1,4 @@
-import { ActivityRow } from "@boocontrol/shared/activity"
+import { ActivityRow, AttributionBasis } from "@boocontrol/shared/activity"
 import { RequestId } from "@boocontrol/shared/ids"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { Instant } from "@boocontrol/shared/time"
@@ -6,8 +6,8 @@ import * as z from "zod/mini"
 import { columnLines, unnestLines } from "../../platform/column-lines.ts"
 import type { ColumnLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
-import { ENRICHMENT_COLUMNS, isEnriched, spansOfHosts } from "../core.ts"
-import type { ActivityBatch, LooseEnrichment } from "../core.ts"
+import { CALLER_COLUMNS, isEnriched, learn, spansOfHosts } from "../core.ts"
+import type { ActivityBatch, FoundCaller, LooseEnrichment } from "../core.ts"
 
 const COLUMN_TYPES = {
   id: "uuid",
@@ -36,6 +36,7 @@ const COLUMN_TYPES = {
   client_ip: "text",
   user_agent: "text",
   session_id: "text",
+  attribution: "text",
 } as const satisfies Record<keyof ActivityRow, string>
 
 /** Columns of a request row as they travel. */
@@ -44,10 +45,22 @@ const COLUMN_LIST = ROW_COLUMNS.join(", ")
 const CASTS = ROW_COLUMNS.map((column) => `${column}::${COLUMN_TYPES[column]}`).join(", ")
 const RETURNED = ROW_COLUMNS.map((column) => `t.${column}`).join(", ")
 const RECORD = ROW_COLUMNS.map((column) => `${column} ${COLUMN_TYPES[column]}`).join(", ")
-const FILLED = ENRICHMENT_COLUMNS.map((column) => `${column} = coalesce(t.${column}, n.${column})`).join(", ")
-const FILLS_A_HOLE = ENRICHMENT_COLUMNS.map(
-  (column) => `(t.${column} is null and n.${column} is not null)`,
-).join(" or ")
+
+// What `learn` of the core does, for rows that are stored.
+const SUREST_LAST = AttributionBasis.options.toReversed().map((basis) => `'${basis}'`)
+const sureness = (of: string): string =>
+  `coalesce(array_position(array[${SUREST_LAST.join(", ")}], ${of}.attribution), 0)`
+const IS_SURER = `${sureness("n")} > ${sureness("t")}`
+const LEARNED = [...CALLER_COLUMNS, "attribution"]
+  .map(
+    (column) =>
+      `${column} = case when ${IS_SURER} then n.${column} else coalesce(t.${column}, n.${column}) end`,
+  )
+  .join(", ")
+const FILLS_A_HOLE = CALLER_COLUMNS.map((column) => `(t.${column} is null and n.${column} is not null)`).join(
+  " or ",
+)
+const SAYS_MORE = `(${IS_SURER} or (${sureness("n")} = ${sureness("t")} and (${FILLS_A_HOLE})))`
 
 const ActivityRows = z.array(ActivityRow)
 
@@ -96,7 +109,7 @@ export async function storeRequests(
     const known = batch.rows.filter((row) => !isAdded.has(row) && isEnriched(row))
     const { changed, notYet } = await fillEnrichments(tx, [
       ...batch.enrichments,
-      ...known.map((row) => ({ ...row, envelope: null })),
+      ...known.map((row) => ({ ...row, envelopes: [] })),
     ])
     return { changed: [...added, ...changed], notYet }
   })
@@ -177,30 +190,40 @@ function endsOf(times: readonly Instant[]): { first: Instant | null; last: Insta
   return { first: sorted[0] ?? null, last: sorted.at(-1) ?? null }
 }
 
-type Fill = Omit<LooseEnrichment, "envelope"> & { envelope: number | null }
 const Found = z.array(z.object({ n: z.int(), id: z.nullable(RequestId) }))
 
-async function fillEnrichments(tx: TransactionSql, fills: readonly Fill[]): Promise<StoredBatch> {
+/** Rows of these ids, of which more is known now. Resolves to those that this changed. */
+export async function fillCallers(
+  tx: TransactionSql,
+  callers: readonly (FoundCaller & Pick<ActivityRow, "id" | "ts">)[],
+): Promise<ActivityRow[]> {
+  const changed = await tx`
+    update control_requests t set ${tx.unsafe(LEARNED)}
+    from json_to_recordset(${tx.json(callers.map(asJson))}::json) as n(${tx.unsafe(RECORD)})
+    where t.id = n.id and t.ts = n.ts and ${tx.unsafe(SAYS_MORE)}
+    returning ${tx.unsafe(RETURNED)}`
+  return ActivityRows.parse([...changed])
+}
+
+async function fillEnrichments(tx: TransactionSql, fills: readonly LooseEnrichment[]): Promise<StoredBatch> {
   if (fills.length === 0) return { changed: [], notYet: [] }
   const found = Found.parse([...(await findRows(tx, fills))])
-  const byId = new Map<string, Record<string, unknown>>()
+  const byId = new Map<string, LooseEnrichment & { id: RequestId }>()
   const notYet = new Set<number>()
   for (const { n, id } of found) {
     const fill = fills[n]
     if (!fill) continue
-    if (id !== null) byId.set(id, { ...fill, ...definedOf(byId.get(id)), id })
-    else if (fill.envelope !== null) notYet.add(fill.envelope)
+    const known = id === null ? undefined : byId.get(id)
+    if (known) learn(known, fill)
+    else if (id !== null) byId.set(id, { ...fill, id })
+    else for (const envelope of fill.envelopes) notYet.add(envelope)
   }
-  const changed = await tx`
-    update control_requests t set ${tx.unsafe(FILLED)}
-    from json_to_recordset(${tx.json([...byId.values()].map(asJson))}::json) as n(${tx.unsafe(RECORD)})
-    where t.id = n.id and t.ts = n.ts and (${tx.unsafe(FILLS_A_HOLE)})
-    returning ${tx.unsafe(RETURNED)}`
-  return { changed: ActivityRows.parse([...changed]), notYet: [...notYet].sort((a, b) => a - b) }
+  const changed = await fillCallers(tx, [...byId.values()])
+  return { changed, notYet: [...notYet].sort((a, b) => a - b) }
 }
 
 /** The row an enrichment speaks of: of its own epoch, else the same entry that was first stored under another one. */
-function findRows(tx: TransactionSql, fills: readonly Fill[]): PromiseLike<readonly unknown[]> {
+function findRows(tx: TransactionSql, fills: readonly LooseEnrichment[]): PromiseLike<readonly unknown[]> {
   const wanted = fills.map(({ provider_id, swap_epoch, swap_entry_id, ts }, n) => ({
     ...{ n, provider_id, swap_epoch, swap_entry_id, ts },
   }))
@@ -215,16 +238,7 @@ function findRows(tx: TransactionSql, fills: readonly Fill[]): PromiseLike<reado
     order by r.n`
 }
 
-function definedOf(fill: Record<string, unknown> | undefined): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fill ?? {}).filter(([, value]) => value !== null))
-}
-
-function asJson(fill: Record<string, unknown>): Record<string, string | null> {
-  return Object.fromEntries(
-    ["id", "ts", ...ENRICHMENT_COLUMNS].map((column) => [column, textOrNull(fill[column])]),
-  )
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null
+function asJson(fill: FoundCaller & Pick<ActivityRow, "id" | "ts">): Record<string, string | null> {
+  const { id, ts, source, request_id, client_ip, user_agent, session_id, attribution } = fill
+  return { id, ts, source, request_id, client_ip, user_agent, session_id, attribution }
 }
