@@ -154,6 +154,10 @@ export async function createApp({
   const activity = createActivity({
     ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
     prices: { priceOf: (host, model) => routing.priceOf(host, model) },
+    gateways: {
+      sent: (spans) => routing.sent(spans),
+      clockAheadMs: (host) => fleet.speakerOf(host)?.clockAheadMs ?? 0,
+    },
     capturing: {
       hosts: {
         capture: (host, args) => commands.run(host, "capture", { args, waitMs: CAPTURE_WITHIN_MS }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { HostId, RequestId } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
 import { testDatabase } from "../../deploy/test/services/postgres.ts"
+import { rowsQuery } from "./activity/callers/store.ts"
 import { pageQuery } from "./activity/store/read.ts"
 import { statsQuery } from "./activity/store/stats.ts"
 import { sumUpDays } from "./activity/store/sums.ts"
@@ -13,6 +14,7 @@ import type { Sql } from "./platform/postgres.ts"
 import { dispatchesQuery } from "./routing/store/dispatches.ts"
 import { flowsQuery } from "./routing/store/flows.ts"
 import { retentionAt } from "./retention/retention-for-tests.ts"
+import { sentQuery } from "./routing/store/dispatches.ts"
 import { readingsQuery } from "./telemetry/store/read.ts"
 
 const HOUR = 3_600_000
@@ -70,9 +72,9 @@ beforeAll(async () => {
       create table if not exists route_dispatches_${day.replaceAll("-", "")} partition of route_dispatches
       for values from ('${day}Z') to ('${day}Z'::timestamptz + interval '1 day')`)
   await sql`
-    insert into route_dispatches (id, ts, asked_model, resolved_as, policy, source, endpoint, attempt, outcome)
+    insert into route_dispatches (id, ts, asked_model, resolved_as, policy, source, endpoint, attempt, provider_id, outcome)
     select gen_random_uuid(), ${now}::timestamptz - n * interval '13 s', 'model-' || n % 15, 'model', 'p' || n % 4,
-      'source-' || n % 9, 'messages', 1, 'ok'
+      'source-' || n % 9, 'messages', 1, 'host-' || n % 20, 'ok'
     from generate_series(1, ${75_000}::int) n`
   await sql`
     insert into route_flows
@@ -95,6 +97,10 @@ const readings = (tier: "raw" | "10s" | "1m", hours: number) =>
   readingsQuery(sql, { host: HOST, tier, fromMs: NOON - hours * HOUR, toMs: NOON })
 const flows = (hours: number) => flowsQuery(sql, instantOf(NOON - hours * HOUR))
 const decisions = (filters: object) => dispatchesQuery(sql, { ...filters, limit: 101 }, null)
+const SPANS = Array.from({ length: 40 }, (_, n) => {
+  const fromMs = NOON - n * 6 * HOUR
+  return { host: HostId.parse(`host-${n % 20}`), fromMs, toMs: fromMs + 72_000 }
+})
 const END = { ts: instantOf(NOON - 5 * DAY), id: RequestId.parse("0193a000-0000-7000-8000-0000000000b1") }
 
 it.each([
@@ -115,6 +121,8 @@ it.each([
   ["the newest decisions", () => decisions({})],
   ["decisions of a source", () => decisions({ source: "source-3" })],
   ["decisions of a name", () => decisions({ asked_model: "model-3" })],
+  ["rows of some seconds", () => rowsQuery(sql, SPANS, 8_000)],
+  ["what was sent in some seconds", () => sentQuery(sql, SPANS)],
 ])("finds %s by an index, and reads no partition as a whole", async (_what, query) => {
   const plan = await sql`explain ${query()}`
   const text = plan.map((line) => String(line["QUERY PLAN"])).join("\n")

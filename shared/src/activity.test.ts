@@ -14,5 +14,5 @@ it("takes rows and enrichments of a sidecar that does not say how it found a cal
   const { rows, enrichments } = ActivityData.parse(data)
   const ways = [...rows, ...(enrichments ?? [])].map(({ attribution }) => attribution)
   expect(ways.length).toBeGreaterThan(1)
-  expect(new Set(ways)).toEqual(new Set([null]))
+  expect(new Set(ways)).toEqual(new Set([undefined]))
 })

@@ -29,8 +29,8 @@ export const AttributionBasis = z.enum(["exact", "only", "gateway", "closest", "
 export type AttributionBasis = z.infer<typeof AttributionBasis>
 
 /** Higher is surer; 0 where it is not known how a caller was found, if one was. */
-export function surenessOf(basis: AttributionBasis | null): number {
-  return basis === null ? 0 : AttributionBasis.options.length - AttributionBasis.options.indexOf(basis)
+export function surenessOf(basis: AttributionBasis | null | undefined): number {
+  return !basis ? 0 : AttributionBasis.options.length - AttributionBasis.options.indexOf(basis)
 }
 
 const caller = {
@@ -47,8 +47,8 @@ const caller = {
  */
 const enrichment = {
   ...caller,
-  /** Null: nobody is known, or whoever found it did not say how (sidecars and rows from before this was kept). */
-  attribution: z._default(z.nullable(AttributionBasis), null),
+  /** Null: nobody is known. Left out by sidecars of before this was kept. */
+  attribution: z.optional(z.nullable(AttributionBasis)),
 }
 
 /** Identity of a request row within a host: the store it stood in, its id there, and its time. */
@@ -104,7 +104,9 @@ export const ActivityRow = z.object({
   provider_id: HostId,
   ...identity,
   ...measured,
-  ...enrichment,
+  ...caller,
+  /** Null: nobody is known, or it is from before this was kept. */
+  attribution: z._default(z.nullable(AttributionBasis), null),
 })
 export type ActivityRow = z.infer<typeof ActivityRow>
 
@@ -115,6 +117,14 @@ export const CommittedActivity = z.object({
   event_at: z.nullable(Instant),
 })
 export type CommittedActivity = z.infer<typeof CommittedActivity>
+
+/** The path that the row of this request will carry: llama-swap strips its own prefixes before it writes it. */
+export function rowPathOf(path: string | null, model: string): string | null {
+  if (path === null) return null
+  const upstream = `/upstream/${model}/`
+  const inner = path.startsWith(upstream) ? path.slice(upstream.length - 1) : path
+  return inner.replace(/^\/(?:v|audioapi)\//, "/")
+}
 
 /** A request in flight, queued and loading ones included. Headers are redacted. */
 export const InflightRequest = z.object({

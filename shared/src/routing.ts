@@ -165,6 +165,13 @@ export const RouteDispatch = z.object({
   /** Those that some policy named when it came; null: the request did not have it. */
   headers: since(z.record(z.string(), z.nullable(z.string()))),
   candidates: z.array(RouteCandidate),
+  /** As it was sent to the host; null where nothing reached it. A hub of before this was kept does not say it. */
+  path: z._default(z.nullable(z.string()), null),
+  /** What the host answered; null where it did not, or nobody waited for it. */
+  status_code: z._default(z.nullable(z.int()), null),
+  client_ip: z._default(z.nullable(z.string()), null),
+  user_agent: z._default(z.nullable(z.string()), null),
+  session_id: z._default(z.nullable(z.string()), null),
 })
 export type RouteDispatch = z.infer<typeof RouteDispatch>
 

@@ -10,6 +10,9 @@ import type { RequestIdentity } from "./request-id.ts"
 export const CALLER_COLUMNS = ["source", "request_id", "client_ip", "user_agent", "session_id"] as const
 export type FoundCaller = Pick<ActivityRow, (typeof CALLER_COLUMNS)[number] | "attribution">
 
+/** As hosts tell it: those of before `attribution` was kept leave it out. */
+type Finding = Omit<FoundCaller, "attribution"> & Pick<RequestEnrichment, "attribution">
+
 /** An enrichment of a row that came earlier; `envelopes` are the indexes of the messages that brought it. */
 export type LooseEnrichment = RequestIdentity & FoundCaller & { envelopes: number[] }
 
@@ -106,21 +109,23 @@ function contentKey(host: HostId, row: ObservedRequest): string {
 }
 
 function rowOf(host: HostId, observed: ObservedRequest, key: string): ActivityRow {
-  return { id: requestIdOfKey(key, observed), provider_id: host, ...observed }
+  const { attribution = null } = observed
+  return { id: requestIdOfKey(key, observed), provider_id: host, ...observed, attribution }
 }
 
 function looseOf(host: HostId, enrichment: RequestEnrichment, envelope: number): LooseEnrichment {
-  return { provider_id: host, ...enrichment, envelopes: [envelope] }
+  const { attribution = null } = enrichment
+  return { provider_id: host, ...enrichment, attribution, envelopes: [envelope] }
 }
 
 /**
  * What is known of a caller, with one more finding: the surest counts, whichever came first. Of two that are as sure, the
  * second fills what the first left unknown.
  */
-export function learn(known: FoundCaller, more: FoundCaller): void {
+export function learn(known: FoundCaller, more: Finding): void {
   const surer = surenessOf(more.attribution) - surenessOf(known.attribution)
   if (surer < 0) return
-  const { source, request_id, client_ip, user_agent, session_id, attribution } = more
+  const { source, request_id, client_ip, user_agent, session_id, attribution = null } = more
   const found = { source, request_id, client_ip, user_agent, session_id, attribution }
   Object.assign(known, surer > 0 ? found : { ...found, ...knownOf(known) })
 }

@@ -13,10 +13,18 @@ import { headersOf } from "../platform/nats.ts"
 import { createCaptures } from "./captures/index.ts"
 import type { CaptureSettings } from "./captures/index.ts"
 import { captureRoutes } from "./captures/routes.ts"
-import type { AnnounceActivity, CapturesPort, OwnHubPort, PartitionsPort, TokenPricesPort } from "./ports.ts"
+import type {
+  AnnounceActivity,
+  CapturesPort,
+  GatewaysPort,
+  OwnHubPort,
+  PartitionsPort,
+  TokenPricesPort,
+} from "./ports.ts"
 import { activityRoutes } from "./routes.ts"
 import { activityStore } from "./run.ts"
 import { startSums } from "./sums.ts"
+import { startNaming } from "./callers/run.ts"
 import { ranRequests } from "./store/ran.ts"
 import type { RanRequest } from "./store/ran.ts"
 import { listRequests, newestRequest } from "./store/read.ts"
@@ -35,6 +43,8 @@ export interface ActivityOptions {
   own?: OwnHubPort
   /** Without it nothing is said of what tokens cost. */
   prices?: TokenPricesPort
+  /** Without it nobody is named by what gateways sent. */
+  gateways?: GatewaysPort
   /** Without it no capture is fetched. */
   capturing?: { hosts: CapturesPort; settings: CaptureSettings }
 }
@@ -47,7 +57,7 @@ export interface Activity {
     envelopes: readonly Envelope<"activity">[],
     delivery: { redelivered: boolean },
   ): Promise<{ notYet: readonly number[] }>
-  /** Sums up hours in the background. */
+  /** Sums up hours and names callers in the background. */
   start(): void
   stop(): Promise<void>
   /** Where a sidecar that lost its cursor goes on. */
@@ -70,6 +80,7 @@ export function createActivity({
   partitions,
   own,
   prices = { priceOf: () => null },
+  gateways,
   capturing,
 }: ActivityOptions): Activity {
   const log = parent.child({ part: "activity" })
@@ -89,15 +100,16 @@ export function createActivity({
           ...{ sql, clock, log, ...capturing },
           announce: (committed) => announce(committed, JSON.stringify(committed)),
         })
-  let stopSums: (() => Promise<void>) | null = null
+  const stored = (rows: readonly ActivityRow[]): void => captures?.offer(rows)
+  const ends: (() => Promise<void>)[] = []
   return {
     start() {
-      stopSums ??= startSums({ sql: patientSql, clock, log })
+      if (ends.length > 0) return
+      ends.push(startSums({ sql: patientSql, clock, log }))
+      if (gateways) ends.push(startNaming({ sql, clock, log, gateways, announce, stored }))
     },
     async stop() {
-      const stopping = stopSums
-      stopSums = null
-      await Promise.all([stopping?.(), captures?.stop()])
+      await Promise.all([...ends.splice(0).map((end) => end()), captures?.stop()])
     },
     routes(app, _options, done) {
       void app.register(activityRoutes({ sql, clock, prices }))
@@ -105,8 +117,7 @@ export function createActivity({
       done()
     },
     storeBatch: activityStore({
-      ...{ sql, partitions, announce },
-      stored: (rows) => captures?.offer(rows),
+      ...{ sql, partitions, announce, stored },
     }),
     newestRow: (host) => newestRequest(sql, host),
     ran: (host, range) => ranRequests(sql, host, range),

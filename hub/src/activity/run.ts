@@ -71,7 +71,7 @@ export function activityStore({ sql, partitions, announce, stored }: StoreOption
   }
 
   const tell = async (changed: readonly ActivityRow[], batch: ActivityBatch): Promise<void> => {
-    for (const { committed, text } of announcements(changed, batch)) {
+    for (const { committed, text } of announcements(changed, batch.eventAt)) {
       announce(committed, text)
       await setImmediate()
     }
@@ -108,7 +108,11 @@ interface Announcement {
   text: string
 }
 
-function* announcements(rows: readonly ActivityRow[], { eventAt }: ActivityBatch): Generator<Announcement> {
+/** What is told of rows: by host, newest last, in messages that fit. `eventAt`: when the host sent its newest. */
+export function* announcements(
+  rows: readonly ActivityRow[],
+  eventAt: ActivityBatch["eventAt"],
+): Generator<Announcement> {
   const byHost = new Map<HostId, Map<string, ActivityRow>>()
   for (const row of rows) {
     const ofHost = byHost.get(row.provider_id) ?? new Map<string, ActivityRow>()

@@ -4,14 +4,14 @@ import { expect, it } from "vitest"
 import { Ask } from "./ask.ts"
 import { scanBody } from "./core/scan.ts"
 
-const ask = (body: object, indent = 0): Ask => {
+const ask = (body: object, indent = 0, request = new IncomingMessage(new Socket())): Ask => {
   const head = Buffer.from(JSON.stringify(body, null, indent))
   const scanned = scanBody(head)
   if (typeof scanned === "string") throw new Error(scanned)
   const read = { head, rest: null, bytes: head.length, model: "m", scanned }
   return new Ask({
-    ...{ requestId: "r", endpoint: { kind: "chat", servedBy: "any" }, source: "test", keyLabel: null },
-    request: new IncomingMessage(new Socket()),
+    ...{ requestId: "r", source: "test", keyLabel: null, request },
+    endpoint: { kind: "chat", servedBy: "any", path: "/v1/chat/completions?a=b", upstream: null },
     body: { ...read, named: () => head, release: () => undefined },
   })
 }
@@ -37,4 +37,15 @@ it.each([
   ],
 ])("sees %s", (_what, body, has) => {
   expect([ask(body).hasImages, ask(body, 2).hasImages]).toEqual([has, has])
+})
+
+it("says where it came from, and which path it goes to", () => {
+  const socket = new Socket()
+  Object.defineProperty(socket, "remoteAddress", { value: "::ffff:10.0.0.9" })
+  const request = new IncomingMessage(socket)
+  request.headers["user-agent"] = "x".repeat(300)
+  const { path, clientIp, userAgent } = ask({ model: "m" }, 0, request)
+  expect([path, clientIp, userAgent]).toEqual(["/v1/chat/completions", "10.0.0.9", "x".repeat(200)])
+  const unknown = ask({ model: "m" })
+  expect([unknown.clientIp, unknown.userAgent]).toEqual([null, null])
 })

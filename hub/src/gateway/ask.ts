@@ -8,6 +8,7 @@ import type { RouteAsk } from "./ports.ts"
 
 /** Enough of a prompt to tell one conversation from another, and the same for all its turns. */
 const PREFIX_BYTES = 1024
+const MAX_LABEL_CHARS = 200
 const SESSION_HEADERS = ["x-session-id", "x-litellm-session-id", "session_id", "x-conversation-id"]
 const SECRETS = new Set(["authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"])
 
@@ -30,7 +31,7 @@ function marks(body: Buffer, mark: Buffer): boolean {
 
 export interface AskFacts {
   readonly requestId: string
-  readonly endpoint: Pick<Forward, "kind" | "servedBy">
+  readonly endpoint: Pick<Forward, "kind" | "servedBy" | "path" | "upstream">
   readonly source: string
   readonly keyLabel: string | null
   readonly request: IncomingMessage
@@ -49,6 +50,7 @@ export class Ask implements RouteAsk {
   readonly maxTokens: number | null
   readonly hasTools: boolean
   readonly promptBytes: number | null
+  readonly #path: string
   readonly #request: IncomingMessage
   readonly #body: ReadBody
   #headers: ReadonlyMap<string, string> | null = null
@@ -66,6 +68,8 @@ export class Ask implements RouteAsk {
     this.maxTokens = body.scanned?.maxTokens ?? null
     this.hasTools = body.scanned?.hasTools ?? false
     this.promptBytes = body.bytes
+    // A row of the engine knows nothing of the model in the path.
+    this.#path = endpoint.upstream?.rest ?? endpoint.path
     this.#request = request
     this.#body = body
   }
@@ -86,9 +90,22 @@ export class Ask implements RouteAsk {
   get session(): string | null {
     for (const name of SESSION_HEADERS) {
       const value = this.#request.headers[name]
-      if (typeof value === "string" && value !== "") return value.slice(0, 200)
+      if (typeof value === "string" && value !== "") return value.slice(0, MAX_LABEL_CHARS)
     }
     return null
+  }
+
+  get path(): string {
+    const mark = this.#path.indexOf("?")
+    return mark === -1 ? this.#path : this.#path.slice(0, mark)
+  }
+
+  get clientIp(): string | null {
+    return this.#request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? null
+  }
+
+  get userAgent(): string | null {
+    return this.#request.headers["user-agent"]?.slice(0, MAX_LABEL_CHARS) || null
   }
 
   get prefix(): string | null {

@@ -137,7 +137,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     bodies.read(request, endpoint, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
       response.once("close", body.release)
-      const ask = new Ask({ requestId, endpoint, source, keyLabel: key?.label ?? null, request, body })
+      const keyLabel = key?.label ?? null
+      const ask = new Ask({ requestId, endpoint, source, keyLabel, request, body })
       ifNotStale(ask.lease, (stale) => {
         if (stale !== null) turnAway(request, () => answer.refuse(problems.staleLease(stale)))
         else if (!response.destroyed) begin(ask, body)

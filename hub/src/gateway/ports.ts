@@ -50,6 +50,10 @@ export interface RouteAsk {
   readonly prefix: string | null
   /** Lower-case names, first values, credentials left out. */
   readonly headers: ReadonlyMap<string, string>
+  /** As it is sent on, without its query. */
+  readonly path: string
+  readonly clientIp: string | null
+  readonly userAgent: string | null
 }
 
 /** One request on its way: attempts follow one another until one answers or none is left. */

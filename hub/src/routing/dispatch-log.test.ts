@@ -12,7 +12,7 @@ const end = (requestId: string, model = "m"): DispatchEnd => ({
     ...{ rule: { name: null, order: "fast", task: "general" }, ranked: [], refused: [] },
   } as unknown as DispatchEnd["decision"],
   ...{ ranked: null, attempt: 1, atMs: 0, waitMs: null, isSwap: false, outcome: "refused", reason: null },
-  ...{ ttftMs: null, durationMs: null, usage: null },
+  ...{ ttftMs: null, durationMs: null, usage: null, isSent: false, status: null },
 })
 
 it("stores all others where Postgres will never take one, and says that it is lost", async () => {

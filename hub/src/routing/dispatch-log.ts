@@ -36,6 +36,10 @@ export interface DispatchEnd {
   readonly ttftMs: number | null
   readonly durationMs: number | null
   readonly usage: CountedUsage | null
+  /** It may have reached the host. */
+  readonly isSent: boolean
+  /** What the host answered; null where it did not, or nobody waited for it. */
+  readonly status: number | null
 }
 
 /**
@@ -45,6 +49,7 @@ export interface DispatchEnd {
 type Kept = Omit<DispatchEnd, "ask" | "given" | "decision"> & {
   readonly requestId: string
   readonly asked: Omit<RouteAsk, "headers" | "session" | "lease" | "max_tokens" | "served_by">
+  readonly from: Pick<GatewayAsk, "path" | "clientIp" | "userAgent" | "session">
   readonly headers: RouteDispatch["headers"]
   readonly decision: Omit<Decision, "ask">
 }
@@ -52,9 +57,11 @@ type Kept = Omit<DispatchEnd, "ask" | "given" | "decision"> & {
 function kept(end: DispatchEnd, named: ReadonlySet<string>): Kept {
   const { resolution, policy, rule, ranked, refused, problem } = end.decision
   const { model, source, key, endpoint, tools, images, prompt_tokens } = end.ask
+  const { path, clientIp, userAgent, session } = end.given
   return {
     requestId: end.given.requestId,
     asked: { model, source, key, endpoint, tools, images, prompt_tokens },
+    from: { path, clientIp, userAgent, session },
     // Looked at only where a policy does: they are put together for who asks.
     headers: named.size === 0 ? null : headersOf(end.ask, named),
     decision: { resolution, policy, rule, ranked, refused, problem },
@@ -68,6 +75,8 @@ function kept(end: DispatchEnd, named: ReadonlySet<string>): Kept {
     ttftMs: end.ttftMs,
     durationMs: end.durationMs,
     usage: end.usage,
+    isSent: end.isSent,
+    status: end.status,
   }
 }
 
@@ -175,7 +184,7 @@ function rowText(row: RouteDispatch): string {
 }
 
 function rowOf(end: Kept): RouteDispatch {
-  const { asked, decision, ranked, usage } = end
+  const { asked, from, decision, ranked, usage } = end
   const terms = ranked?.terms
   return {
     ...{
@@ -196,6 +205,8 @@ function rowOf(end: Kept): RouteDispatch {
     ...{ tools: asked.tools, images: asked.images, asked_tokens: asked.prompt_tokens, headers: end.headers },
     ...{ prompt_tokens: countOf(usage?.promptTokens), output_tokens: countOf(usage?.outputTokens) },
     candidates: candidatesOf(decision, ranked).slice(0, CANDIDATES),
+    ...{ path: end.isSent ? from.path : null, status_code: end.status },
+    ...{ client_ip: from.clientIp, user_agent: from.userAgent, session_id: from.session },
   }
 }
 

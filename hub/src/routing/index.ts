@@ -30,6 +30,7 @@ import type { Passage } from "./passage.ts"
 import type * as ports from "./ports.ts"
 import { routingRoutes } from "./routes.ts"
 import { dispatchesStore } from "./store/dispatches.ts"
+import type { DispatchesStore } from "./store/dispatches.ts"
 import { policiesStore } from "./store/policies.ts"
 import { targetsStore } from "./store/targets.ts"
 import { unloadsSince } from "./store/unloads.ts"
@@ -61,6 +62,8 @@ export interface Routing {
   }
   /** What tokens of a model take on a host; null where that was not measured. */
   priceOf(host: string, model: string): (TokenPrices & { perKwh: number }) | null
+  /** What was sent to hosts, of each span what ended in it. */
+  sent: DispatchesStore["sent"]
   /** Something about a host has changed. */
   fleetChanged(): void
   /** Rows that were stored. */
@@ -246,6 +249,7 @@ export function createRouting(options: RoutingOptions): Routing {
       const place = placeNow(host, model)
       return place?.model.costPerMtok.basis === "measured" ? { ...priceOf(place), perKwh: KWH_PRICE } : null
     },
+    sent: dispatches.sent,
     fleetChanged: changedSoon,
     finished: ({ provider_id: host, rows }) => measured.rows(host, rows),
     rpc: [

@@ -31,6 +31,7 @@ const USUAL: GatewayAsk = {
   },
   ...{ promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null, prefix: null },
   headers: new Map(),
+  ...{ path: "/v1/chat/completions", clientIp: "10.0.0.9", userAgent: "curl/8" },
 }
 
 /** Hosts whose state a test sets, and passages through them: no gateway, no Postgres, and time stands still. */
@@ -167,6 +168,29 @@ describe("a request", () => {
       ["failed", 2],
       ["refused", 2],
     ])
+  })
+
+  it("says of each attempt whether it may have reached its host, what was answered, and how long it took", () => {
+    const { host, ask, ends, clock } = stage()
+    for (const name of ["a", "b", "c", "d", "e", "f"]) host(name, [ready("m")])
+    const { next } = ask()
+    for (const kind of ["refused", "unreachable", "reset"])
+      attempt(next()).failed({ kind, status: null, detail: "", ...EARLY })
+    const left = ask()
+    attempt(left.next())
+    clock.advance(70)
+    left.leave()
+    attempt(ask().next()).finished({ ...facts, status: 404 })
+    expect(ends.map(({ isSent, status, durationMs }) => [isSent, status, durationMs])).toEqual([
+      [false, null, 3],
+      [false, null, 3],
+      [true, null, 3],
+      [true, null, 70],
+      [true, 404, 100],
+    ])
+    const unknown = ask({ model: "nothing" })
+    expect(unknown.next()).toMatchObject({ kind: "refusal" })
+    expect(ends.at(-1)).toMatchObject({ isSent: false, status: null })
   })
 
   it("that no host can answer counts against none of them, and one that another host answers does", () => {

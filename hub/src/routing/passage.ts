@@ -114,6 +114,8 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
         ttftMs: null,
         durationMs: null,
         usage: null,
+        isSent: true,
+        status: null,
         ...more,
       })
     }
@@ -134,11 +136,18 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
           parts.undecided(provider, model)
         } else count()
         const reason = `${kind}${status === null ? "" : ` ${status}`}: ${detail}`.slice(0, 500)
-        end("failed", { reason, durationMs: afterMs, ttftMs: afterFirstByte ? afterMs : null })
+        const isSent = kind !== "refused" && kind !== "unreachable"
+        end("failed", {
+          reason,
+          durationMs: afterMs,
+          ttftMs: afterFirstByte ? afterMs : null,
+          isSent,
+          status,
+        })
       },
       finished({ status, firstByteMs: ttftMs, durationMs, usage }) {
         parts.succeeded(ranked.place, { given, usage, servedMs: durationMs })
-        end("ok", { ttftMs, durationMs, usage, reason: status >= 400 ? `status ${status}` : null })
+        end("ok", { ttftMs, durationMs, usage, status, reason: status >= 400 ? `status ${status}` : null })
       },
       abandoned() {
         parts.undecided(provider, model)
@@ -210,7 +219,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     close({ outcome }) {
       leaveQueue?.(`${outcome === "left" ? "the client left" : "the hub stopped"} while it waited`)
       if (!pending) return
-      const { ranked, decision, isSwap } = pending
+      const { ranked, decision, isSwap, sinceMs } = pending
       pending = null
       const provider = providerOf(ranked.place)
       parts.ended(given.requestId, provider, ranked.place.model.id)
@@ -223,8 +232,10 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
         outcome: ended,
         reason: null,
         ttftMs: null,
-        durationMs: null,
+        durationMs: parts.clock.now() - sinceMs,
         usage: null,
+        isSent: true,
+        status: null,
       })
     },
   }
@@ -233,7 +244,17 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
 const OVER = { wait: "it has waited long enough", queue: "too many wait already" } as const
 
 /** Of an end without a place. */
-const UNSENT = { ranked: null, isSwap: false, ttftMs: null, durationMs: null, usage: null } as const
+const UNSENT = {
+  ...{
+    ranked: null,
+    isSwap: false,
+    ttftMs: null,
+    durationMs: null,
+    usage: null,
+    isSent: false,
+    status: null,
+  },
+} as const
 
 /** To ask again in a moment would bring the same. */
 const UNCHANGING = new Set<RefusalCode>(["no_model", "no_context_fit", "not_loaded"])

@@ -60,4 +60,8 @@ export interface GatewayAsk {
   readonly session: string | null
   readonly prefix: string | null
   readonly headers: ReadonlyMap<string, string>
+  /** As it is sent on, without its query. */
+  readonly path: string
+  readonly clientIp: string | null
+  readonly userAgent: string | null
 }

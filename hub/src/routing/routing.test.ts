@@ -53,6 +53,7 @@ const ASK: GatewayAsk = {
   },
   ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
   ...{ prefix: null, headers: new Map<string, string>() },
+  ...{ path: "/v1/chat/completions", clientIp: null, userAgent: null },
 }
 
 describe("policies", () => {
@@ -283,17 +284,7 @@ it("keeps every decision with all its candidates, newest first, and tells other 
   })
   await world.nc.flush()
   const ask = {
-    ...{
-      requestId: "req-1",
-      endpoint: "chat",
-      servedBy: "any",
-      model: "qwen3-8b",
-      stream: true,
-      source: "people",
-      keyLabel: null,
-    },
-    ...{ lease: null, promptBytes: 400, maxTokens: null, hasTools: false, hasImages: false, session: null },
-    ...{ prefix: null, headers: new Map<string, string>() },
+    ...{ ...ASK, requestId: "req-1", session: "s-1", clientIp: "10.0.0.9", userAgent: "curl/8" },
   } satisfies GatewayAsk
   const passage = hub.app.routing.open(ask)
   const attempt = await passage.next()
@@ -318,6 +309,8 @@ it("keeps every decision with all its candidates, newest first, and tells other 
     swap: false,
     ttft_ms: 12,
     source: "people",
+    ...{ path: "/v1/chat/completions", status_code: 200, client_ip: "10.0.0.9", user_agent: "curl/8" },
+    session_id: "s-1",
     ...{
       tools: false,
       images: false,

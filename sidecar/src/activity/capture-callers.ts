@@ -1,7 +1,7 @@
 import type { ObservedRequest, RequestEnrichment } from "@boocontrol/shared/activity"
 import type { Clock } from "../platform/clock.ts"
 import { foundBy, identityOf, isUnknown } from "./ports.ts"
-import type { Caller, FoundCaller } from "./ports.ts"
+import type { Caller } from "./ports.ts"
 
 export interface CaptureCallersOptions {
   /** Who made a request, by what the engine kept of it; null where it has nothing of it any more. */
@@ -50,7 +50,7 @@ function inBounds(rows: readonly ObservedRequest[]): ObservedRequest[] {
  * A capture does not hold the address of a client, which the list in flight told. It is taken from there where it is the
  * same for all requests that fitted, or where an id says that it was this one.
  */
-function withAddress(caller: Caller, known: FoundCaller): Caller {
+function withAddress(caller: Caller, known: ObservedRequest): Caller {
   const isSame = (key: keyof Caller): boolean => known[key] !== null && caller[key] === known[key]
   const fits = known.attribution === "alike" ? caller.source === known.source : isSame("request_id")
   return fits ? { ...caller, client_ip: known.client_ip } : caller

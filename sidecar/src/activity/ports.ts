@@ -20,7 +20,7 @@ export function isUnknown(caller: Caller): boolean {
 }
 
 /** Who asked, and how that was found. */
-export type FoundCaller = Caller & Pick<ObservedRequest, "attribution">
+export type FoundCaller = Caller & { readonly attribution: AttributionBasis | null }
 
 /** A caller of whom nothing is known was not found either. */
 export function foundBy(caller: Caller, attribution: AttributionBasis): FoundCaller {

@@ -1,8 +1,9 @@
+import { rowPathOf } from "@boocontrol/shared/activity"
 import type { InflightData, InflightRequest } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { RunningRequest } from "../activity/attribution.ts"
 import type { Clock } from "../platform/clock.ts"
-import { applyInflight, inflightDataOf, rowPathOf } from "./inflight.ts"
+import { applyInflight, inflightDataOf } from "./inflight.ts"
 import type { Inflight } from "./inflight.ts"
 import type { InflightEntry, InflightMessage } from "./shapes.ts"
 

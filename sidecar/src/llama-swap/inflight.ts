@@ -110,11 +110,3 @@ function phaseOf({ resp_headers: answered }: InflightEntry): InflightRequest["ph
   if (!answered) return null
   return Object.keys(answered).length > 0 ? "answering" : "waiting"
 }
-
-/** The path that the row of this request will carry: llama-swap strips its own prefixes before it writes it. */
-export function rowPathOf(path: string | null, model: string): string | null {
-  if (path === null) return null
-  const upstream = `/upstream/${model}/`
-  const inner = path.startsWith(upstream) ? path.slice(upstream.length - 1) : path
-  return inner.replace(/^\/(?:v|audioapi)\//, "/")
-}

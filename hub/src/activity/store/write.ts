@@ -115,7 +115,8 @@ export async function storeRequests(
   })
 }
 
-async function lockHosts(tx: TransactionSql, hosts: readonly string[]): Promise<void> {
+/** So that of what several write about a host one waits for the other. */
+export async function lockHosts(tx: TransactionSql, hosts: readonly string[]): Promise<void> {
   await tx`
     select pg_advisory_xact_lock(hashtextextended('control_requests ' || host, 0))
     from unnest(${[...hosts]}::text[]) as host`

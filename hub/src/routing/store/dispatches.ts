@@ -1,3 +1,6 @@
+import type { HostId } from "@boocontrol/shared/ids"
+import { SourceLabel } from "@boocontrol/shared/ids"
+import { instantOf } from "@boocontrol/shared/time"
 import { RouteDispatch } from "@boocontrol/shared/routing"
 import type { DispatchesQuery, RouteFlows } from "@boocontrol/shared/routing"
 import type { Instant } from "@boocontrol/shared/time"
@@ -10,15 +13,8 @@ const COLUMNS = [
   ...(["id", "ts", "request_id", "asked_model", "resolved_as", "policy", "policy_version", "rule"] as const),
   ...(["source", "key_label", "endpoint", "attempt", "provider_id", "model", "swap", "wait_ms"] as const),
   ...(["expected_ttft_ms", "ttft_ms", "duration_ms", "outcome", "reason", "cost"] as const),
-  ...([
-    "tools",
-    "images",
-    "asked_tokens",
-    "prompt_tokens",
-    "output_tokens",
-    "headers",
-    "candidates",
-  ] as const),
+  ...(["tools", "images", "asked_tokens", "prompt_tokens", "output_tokens", "headers"] as const),
+  ...(["candidates", "path", "status_code", "client_ip", "user_agent", "session_id"] as const),
 ] as const
 
 const Rows = z.array(RouteDispatch)
@@ -43,7 +39,31 @@ export interface DispatchesStore {
   asks(ids: readonly string[], range: { from: Instant; to: Instant }): Promise<AskFacts[]>
   /** Who sent what where since a time. */
   flows(from: Instant): Promise<Pick<RouteFlows, "requests" | "flows" | "rows">>
+  /** What may have reached hosts, of each span what ended in it. */
+  sent(spans: readonly HostSpan[]): Promise<SentDispatch[][]>
 }
+
+interface HostSpan {
+  readonly host: HostId
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+const SentDispatch = z.object({
+  n: z.int(),
+  request_id: z.string(),
+  source: z.nullable(SourceLabel),
+  model: z.string(),
+  path: z.string(),
+  status: z.nullable(z.int()),
+  endedAtMs: z.number(),
+  durationMs: z.number(),
+  client_ip: z.nullable(z.string()),
+  user_agent: z.nullable(z.string()),
+  session_id: z.nullable(z.string()),
+})
+type SentDispatch = z.infer<typeof SentDispatch>
+const SentDispatches = z.array(SentDispatch)
 
 export function dispatchesStore(sql: Sql): DispatchesStore {
   return {
@@ -71,6 +91,11 @@ export function dispatchesStore(sql: Sql): DispatchesStore {
       return Facts.parse([...rows])
     },
     flows: (from) => flowsSince(sql, from),
+    async sent(spans) {
+      if (spans.length === 0) return []
+      const bySpan = Map.groupBy(SentDispatches.parse([...(await sentQuery(sql, spans))]), ({ n }) => n)
+      return spans.map((_, n) => bySpan.get(n) ?? [])
+    },
   }
 }
 
@@ -90,4 +115,22 @@ export function dispatchesQuery(
       ${request === undefined ? sql`` : sql`and request_id = ${request}`}
       ${after === null ? sql`` : sql`and ts <= ${after.ts} and (ts, id) < (${after.ts}, ${after.id})`}
     order by ts desc, id desc limit ${limit}`
+}
+
+/** The statement, so that a test can look at its plan. */
+export function sentQuery(sql: Sql, spans: readonly HostSpan[]): PendingQuery<Row[]> {
+  const asked = spans.map(({ host, fromMs, toMs }, n) => ({
+    ...{ n, host, from: instantOf(fromMs), to: instantOf(toMs) },
+  }))
+  // The offset has each span looked up by itself: together they may be anything from a minute to months.
+  return sql`
+    select s.n, d.* from json_to_recordset(${sql.json(asked)}::json)
+      as s(n integer, host text, "from" timestamptz, "to" timestamptz)
+    cross join lateral (
+      select request_id, source, model, path, status_code as status, duration_ms as "durationMs",
+        (extract(epoch from ts) * 1000)::float8 as "endedAtMs", client_ip, user_agent, session_id
+      from route_dispatches
+      where provider_id = s.host and ts >= s."from" and ts < s."to"
+        and path is not null and duration_ms is not null and model is not null and request_id is not null
+      offset 0) d`
 }
