@@ -5,6 +5,7 @@ import type { Answer, Dialect } from "./dialects/dialect.ts"
 import { type Reply, sendJson } from "./reply.ts"
 import type { LlamaServer } from "./server.ts"
 import type { Measured } from "./timings.ts"
+import { forcedCall } from "./tool-call.ts"
 import { wordAt, words } from "./words.ts"
 
 const STREAM_HEADERS = {
@@ -40,6 +41,7 @@ function answerOf(model: ModelScenario, request: ModelRequest, created: number):
     promptTokens: promptOf(request).tokens,
     outputTokens,
     truncated: outputTokens >= (outputLimitOf(request) ?? Infinity),
+    call: model.tools ? forcedCall(request.body) : null,
     reports: model.reports,
   }
 }

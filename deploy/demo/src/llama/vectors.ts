@@ -37,8 +37,10 @@ function inputsOf(request: ModelRequest): unknown[] {
 function vectors(request: ModelRequest) {
   return inputsOf(request).map((input, index) => {
     const random = createRandom(JSON.stringify(input) ?? "")
+    const embedding = Array.from({ length: DIMENSIONS }, () => random.between(-0.1, 0.1))
+    const isPacked = request.body["encoding_format"] === "base64"
     return {
-      embedding: Array.from({ length: DIMENSIONS }, () => random.between(-0.1, 0.1)),
+      embedding: isPacked ? Buffer.from(new Float32Array(embedding).buffer).toString("base64") : embedding,
       index,
       object: "embedding",
     }

@@ -19,13 +19,16 @@ export const messages: Dialect = {
       namedEvent({
         type: "content_block_start",
         index: 0,
-        content_block: { type: "text", text: "" },
+        content_block: answer.call ? toolUse(answer, {}) : { type: "text", text: "" },
       })
     )
   },
-  token: (_answer, word) =>
-    namedEvent({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: word } }),
+  token: (answer, word) =>
+    answer.call
+      ? ""
+      : namedEvent({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: word } }),
   close: (answer, _text, measured) =>
+    inputOf(answer) +
     namedEvent({ type: "content_block_stop", index: 0 }) +
     namedEvent({
       type: "message_delta",
@@ -35,7 +38,7 @@ export const messages: Dialect = {
     namedEvent({ type: "message_stop" }),
   whole: (answer, text, measured) => ({
     ...envelope(answer),
-    content: [{ type: "text", text }],
+    content: [answer.call ? toolUse(answer, JSON.parse(answer.call.input)) : { type: "text", text }],
     stop_reason: stopReason(answer),
     usage: usage(measured),
   }),
@@ -43,6 +46,16 @@ export const messages: Dialect = {
 
 function envelope(answer: Answer) {
   return { id: answer.id, type: "message", role: "assistant", model: answer.model, stop_sequence: null }
+}
+
+function toolUse({ id, call }: Answer, input: unknown) {
+  return { type: "tool_use", id: `toolu_${id}`, name: call?.name, input }
+}
+
+function inputOf({ call }: Answer): string {
+  if (!call) return ""
+  const delta = { type: "input_json_delta", partial_json: call.input }
+  return namedEvent({ type: "content_block_delta", index: 0, delta })
 }
 
 function usage(measured: Measured) {
@@ -54,5 +67,6 @@ function usage(measured: Measured) {
 }
 
 function stopReason(answer: Answer): string {
+  if (answer.call) return "tool_use"
   return answer.truncated ? "max_tokens" : "end_turn"
 }

@@ -1,5 +1,6 @@
 import type { ModelRequest } from "../request.ts"
 import type { Measured } from "../timings.ts"
+import type { ToolCall } from "../tool-call.ts"
 
 /** What every spelling of an answer is made from. */
 export interface Answer {
@@ -13,6 +14,8 @@ export interface Answer {
   outputTokens: number
   /** The limit the client set was reached. */
   truncated: boolean
+  /** Said instead of words. */
+  call: ToolCall | null
   /** Which account of tokens this engine gives. */
   reports: "timings" | "usage" | "nothing"
 }

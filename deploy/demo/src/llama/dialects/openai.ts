@@ -3,10 +3,21 @@ import { type Answer, dataEvent, type Dialect } from "./dialect.ts"
 
 export const LLAMA_FINGERPRINT = "b9340-5dd1025cf"
 
-type Delta = { role?: string; content?: string | null }
+interface Delta {
+  role?: string
+  content?: string | null
+  tool_calls?: unknown[]
+}
 
 function finishReason(answer: Answer): string {
+  if (answer.call) return "tool_calls"
   return answer.truncated ? "length" : "stop"
+}
+
+function callsOf({ id, call }: Answer) {
+  if (!call) return []
+  const { name, input } = call
+  return [{ index: 0, id: `call_${id}`, type: "function", function: { name, arguments: input } }]
 }
 
 function wantsUsage(answer: Answer): boolean {
@@ -43,17 +54,22 @@ function openAi(chat: boolean): Dialect {
     usageExcludesCache: false,
     open: (answer) =>
       chat ? dataEvent(chunk(answer, [choice({ role: "assistant", content: null }, null)])) : "",
-    token: (answer, word) => dataEvent(chunk(answer, [choice({ content: word }, null)])),
+    token: (answer, word) =>
+      chat && answer.call ? "" : dataEvent(chunk(answer, [choice({ content: word }, null)])),
     close(answer, _text, measured) {
+      const calls = chat ? callsOf(answer) : []
+      const called = calls.length > 0 ? dataEvent(chunk(answer, [choice({ tool_calls: calls }, null)])) : ""
       const last = chunk(answer, [choice({}, finishReason(answer))])
       // With usage the timings move to a further chunk without choices.
       const end = wantsUsage(answer)
         ? dataEvent(last) + dataEvent({ ...chunk(answer, []), ...account(answer, measured, true) })
         : dataEvent({ ...last, ...account(answer, measured, false) })
-      return `${end}data: [DONE]\n\n`
+      return `${called}${end}data: [DONE]\n\n`
     },
     whole(answer, text, measured) {
-      const said = chat ? { message: { role: "assistant", content: text } } : { text, logprobs: null }
+      const calls = callsOf(answer)
+      const message = calls.length > 0 ? { content: null, tool_calls: calls } : { content: text }
+      const said = chat ? { message: { role: "assistant", ...message } } : { text, logprobs: null }
       return {
         choices: [{ finish_reason: finishReason(answer), index: 0, ...said }],
         created: answer.created,
