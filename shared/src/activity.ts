@@ -175,3 +175,26 @@ export const ActivityStats = z.object({
   unattributed: z.nullable(z.number()),
 })
 export type ActivityStats = z.infer<typeof ActivityStats>
+
+/** Of the requests that match, how many have a caller that was found in one way. */
+export const AttributionShare = z.object({
+  /** Null: nobody is known, or it is from before the way was kept. */
+  attribution: z.nullable(AttributionBasis),
+  requests: z.int(),
+  /** Those of them that have a source: a caller may be known without one. */
+  with_source: z.int(),
+  /** Of all requests that match, 0 to 1. */
+  share: z.number(),
+})
+export type AttributionShare = z.infer<typeof AttributionShare>
+
+/** Reply of `GET /activity/attribution`: how sure it is who sent what, the surest way first. */
+export const ActivityAttribution = z.object({
+  from: Instant,
+  to: Instant,
+  requests: z.int(),
+  rows: z.array(AttributionShare),
+  /** Share of the requests, 0 to 1, without a source; null without requests. */
+  unattributed: z.nullable(z.number()),
+})
+export type ActivityAttribution = z.infer<typeof ActivityAttribution>

@@ -58,6 +58,9 @@ function expression(schema: z.core.$ZodType, v: string, program: Program): strin
       return `(${v}===null||${expression(def.innerType, v, program)})`
     case "optional":
       return `(${v}===undefined||${expression(def.innerType, v, program)})`
+    // What is there is not filled in.
+    case "default":
+      return `(${v}!==undefined&&${expression(def.innerType, v, program)})`
     case "literal":
       return oneOf(def.values, v)
     case "enum":

@@ -51,6 +51,7 @@ function read(state: StubState, path: string, query: URLSearchParams): unknown {
   if (path === "fleet") return snapshotOf(state)
   if (path === "activity") return activityPage(state, query)
   if (path === "activity/stats") return stats(filtered(state, query))
+  if (path === "activity/attribution") return attribution(filtered(state, query))
   if (path === "perf") return perfReply(state, query)
   if (path === "model-events") return modelEvents(state, query)
   return null
@@ -117,6 +118,16 @@ function stats(rows: readonly ActivityRow[]): unknown {
       duration_ms_mean: sum(all, (row) => row.duration_ms) / all.length,
     })),
   }
+}
+
+function attribution(rows: readonly ActivityRow[]): unknown {
+  const ways = [...Map.groupBy(rows, (row) => row.attribution)].map(([way, all]) => ({
+    ...{ attribution: way, requests: all.length, share: all.length / rows.length },
+    with_source: all.filter(({ source }) => source !== null).length,
+  }))
+  const unattributed = rows.filter(({ source }) => source === null).length / rows.length
+  const [from, to] = [instantOf(Date.now() - 86_400_000), instantOf(Date.now())]
+  return { ...{ from, to, requests: rows.length, rows: ways }, unattributed: unattributed || null }
 }
 
 async function setPref(state: StubState, request: IncomingMessage, response: ServerResponse): Promise<void> {

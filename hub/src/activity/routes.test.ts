@@ -1,7 +1,7 @@
 import Fastify from "fastify"
 import type { FastifyInstance } from "fastify"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { ActivityRow, ActivityStats } from "@boocontrol/shared/activity"
+import { ActivityAttribution, ActivityRow, ActivityStats } from "@boocontrol/shared/activity"
 import type { ObservedRequest } from "@boocontrol/shared/activity"
 import { pageOf } from "@boocontrol/shared/http"
 import { instantOf } from "@boocontrol/shared/time"
@@ -26,8 +26,12 @@ let app: FastifyInstance
 
 // `hours` before noon, several of one time, over two hosts, several days, models, sources and outcomes.
 const ROWS: [host: string, hours: number, given: Partial<ObservedRequest>][] = [
-  ["gpu-1", 1, { model: "qwen3-8b", source: "boochat", output_tokens: 10, gen_tps: 50 }],
-  ["gpu-1", 1, { model: "qwen3-8b", source: "boochat", output_tokens: 30, gen_tps: 100 }],
+  ["gpu-1", 1, { model: "qwen3-8b", source: "boochat", output_tokens: 10, gen_tps: 50, attribution: "only" }],
+  [
+    "gpu-1",
+    1,
+    { model: "qwen3-8b", source: "boochat", output_tokens: 30, gen_tps: 100, attribution: "exact" },
+  ],
   [
     "gpu-1",
     2,
@@ -38,8 +42,18 @@ const ROWS: [host: string, hours: number, given: Partial<ObservedRequest>][] = [
     2,
     { model: "embed_small", source: null, req_path: "/v1/embeddings", output_tokens: null, gen_tps: null },
   ],
-  ["gpu-2", 3, { model: "embed%small", source: "boochat", status_code: 200, error: "client went away" }],
-  ["gpu-2", 30, { model: "qwen3-8b", source: "boochat", session_id: "=cmd|calc" }],
+  [
+    "gpu-2",
+    3,
+    {
+      model: "embed%small",
+      source: "boochat",
+      status_code: 200,
+      error: "client went away",
+      attribution: "only",
+    },
+  ],
+  ["gpu-2", 30, { model: "qwen3-8b", source: "boochat", session_id: "=cmd|calc", attribution: "alike" }],
   ["gpu-1", 80, { model: "qwen3-8b", source: "boochat", status_code: 404, request_id: "req-42" }],
 ]
 
@@ -236,6 +250,25 @@ it("gives the sums as CSV too", async () => {
   expect(lines[0]).toMatch(/^gpu-1,qwen3-8b,boochat,2,0,240,200,40,/)
 })
 
+it("says how the callers were found, the surest way first, and of how many nobody is known", async () => {
+  const read = async (query: string) => {
+    const reply = await app.inject(`/api/control/activity/attribution?${query}`)
+    return ActivityAttribution.parse(reply.json())
+  }
+  const day = await read("")
+  expect([day.from, day.to]).toEqual([instantOf(NOON_MS - 24 * HOUR_MS), instantOf(NOON_MS)])
+  expect(day.unattributed).toBeCloseTo(1 / 5)
+  expect(day.rows.map(({ attribution, requests, share }) => [attribution, requests, share])).toEqual([
+    ["exact", 1, 1 / 5],
+    ["only", 2, 2 / 5],
+    [null, 2, 2 / 5],
+  ])
+  expect(day.rows.at(-1)?.with_source).toBe(1)
+  const nothing = await read("model=nothing")
+  expect(nothing).toMatchObject({ requests: 0, rows: [], unattributed: null })
+  expect((await read("model=embed_small")).unattributed).toBe(1)
+})
+
 it("sums up what the filters ask for", async () => {
   const reply = await app.inject(`/api/control/activity/stats?from=${AT(100)}&status=error`)
   const stats = ActivityStats.parse(reply.json())
@@ -257,7 +290,8 @@ it("exports what the filters ask for as CSV that no spreadsheet runs", async () 
   expect(lines).toHaveLength(2)
   expect(lines[1]).toContain("gpu-2")
   expect(lines[1]).toContain("2026-11-21T06:00:00.000Z")
-  expect(lines[1]).toContain("'=cmd|calc")
+  expect(lines[0]).toMatch(/,session_id,attribution$/)
+  expect(lines[1]).toMatch(/'=cmd\|calc,alike$/)
 })
 
 it("exports every row once, over more than one page", async () => {

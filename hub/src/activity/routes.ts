@@ -1,4 +1,9 @@
-import { ActivityRow, ActivityStats, ActivityStatsRow } from "@boocontrol/shared/activity"
+import {
+  ActivityAttribution,
+  ActivityRow,
+  ActivityStats,
+  ActivityStatsRow,
+} from "@boocontrol/shared/activity"
 import { ActivityFilters, ActivityQuery, pageOf } from "@boocontrol/shared/http"
 import type { Page } from "@boocontrol/shared/http"
 import { instantOf } from "@boocontrol/shared/time"
@@ -6,10 +11,11 @@ import type { FastifyPluginCallback } from "fastify"
 import type { Clock } from "../platform/clock.ts"
 import { describeRoute, parseQuery } from "../platform/http.ts"
 import type { Sql } from "../platform/postgres.ts"
-import { unattributedOf, withCost } from "./costs.ts"
+import { attributionOf, unattributedOf, withCost } from "./costs.ts"
 import { csvOf } from "./csv.ts"
 import { cursorOf, readCursor } from "./cursor.ts"
 import type { TokenPricesPort } from "./ports.ts"
+import { attributionCounts } from "./store/attribution.ts"
 import { exportRequests, lastDay, listRequests } from "./store/read.ts"
 import { requestStats } from "./store/stats.ts"
 import { ROW_COLUMNS } from "./store/write.ts"
@@ -28,9 +34,12 @@ interface RouteParts {
 }
 
 export function activityRoutes({ sql, clock, prices }: RouteParts): FastifyPluginCallback {
-  const statsOf = async (given: ActivityFilters): Promise<ActivityStats> => {
+  const ofLastDay = (given: ActivityFilters) => {
     const now = clock.now()
-    const filters = lastDay(given, instantOf(now), instantOf(now - DAY_MS))
+    return lastDay(given, instantOf(now), instantOf(now - DAY_MS))
+  }
+  const statsOf = async (given: ActivityFilters): Promise<ActivityStats> => {
+    const filters = ofLastDay(given)
     const rows = await requestStats(sql, filters)
     return {
       ...{ from: filters.from, to: filters.to, unattributed: unattributedOf(rows) },
@@ -69,6 +78,24 @@ export function activityRoutes({ sql, clock, prices }: RouteParts): FastifyPlugi
         response: ActivityStats,
       }),
       async (request): Promise<ActivityStats> => statsOf(parseQuery(ActivityFilters, request.query)),
+    )
+
+    app.get(
+      "/activity/attribution",
+      describeRoute({
+        summary:
+          "How the callers of requests were found, and of how many nobody is known; without from and to of the last 24 hours",
+        tags: ["activity"],
+        querystring: ActivityFilters,
+        response: ActivityAttribution,
+      }),
+      async (request): Promise<ActivityAttribution> => {
+        const filters = ofLastDay(parseQuery(ActivityFilters, request.query))
+        return {
+          ...{ from: filters.from, to: filters.to },
+          ...attributionOf(await attributionCounts(sql, filters)),
+        }
+      },
     )
 
     app.get(

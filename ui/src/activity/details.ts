@@ -1,11 +1,14 @@
 import type { ActivityRow } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
+import { attributionOf } from "./attribution.ts"
 import { DASH, count, decimal, duration, fullDate } from "../kit/format.ts"
 
 export interface DetailLine {
   readonly name: string
   readonly value: string
   readonly unknown: boolean
+  /** What the value means. */
+  readonly title: string | null
 }
 
 const BASIS = {
@@ -17,10 +20,12 @@ const BASIS = {
 /** Every field of a request, in the order in which people ask. */
 export function detailLines(row: ActivityRow): DetailLine[] {
   const unit = (text: string, what: string) => (text === DASH ? DASH : `${text} ${what}`)
-  const lines: [string, string | null][] = [
+  const found = attributionOf(row)
+  const lines: [string, string | null, (string | undefined)?][] = [
     ["Ended", fullDate(epochMsOf(row.ts))],
     ["Host", row.provider_id],
     ["Source", row.source],
+    ["Caller found", found?.text ?? null, found?.why],
     ["Path", row.req_path],
     ["Status", row.status_code === null ? null : String(row.status_code)],
     ["Duration", duration(row.duration_ms)],
@@ -42,9 +47,8 @@ export function detailLines(row: ActivityRow): DetailLine[] {
     ["Row id", row.id],
     ["Engine's store", `${row.swap_epoch}, entry ${row.swap_entry_id}`],
   ]
-  return lines.map(([name, value]) => ({
-    name,
-    value: value ?? DASH,
-    unknown: value === null || value === DASH,
-  }))
+  return lines.map(([name, value, title]) => {
+    const unknown = value === null || value === DASH
+    return { name, value: value ?? DASH, unknown, title: title ?? (unknown ? "Not known" : null) }
+  })
 }

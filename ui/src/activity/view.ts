@@ -1,5 +1,6 @@
 import type { ActivityRow, ActivityStats } from "@boocontrol/shared/activity"
 import { epochMsOf } from "@boocontrol/shared/time"
+import { attributionOf } from "./attribution.ts"
 import { DASH, clockTime, count, decimal, duration } from "../kit/format.ts"
 import type { Tone } from "../kit/tone.ts"
 import { isError } from "./filters.ts"
@@ -43,7 +44,7 @@ export function cellsOf(row: ActivityRow): RowCells {
     source:
       row.source === null
         ? { text: DASH, why: "The client named no source" }
-        : { text: row.source, why: null },
+        : { text: row.source, why: attributionOf(row)?.why ?? null },
     prompt: cell(row.prompt_tokens, count(row.prompt_tokens), whyNoPrompt(row)),
     cached: row.cache_tokens === null ? null : count(row.cache_tokens),
     output: cell(row.output_tokens, count(row.output_tokens), NO_TOKENS),
