@@ -158,6 +158,24 @@ it.each<[string, PairableRow[], SentRequest[], Expected]>([
     Array.from({ length: 60 }, (_, n) => sent(`s${n}`, (n - 20) * 1_000 + 500, 1_900)),
     Array.from({ length: 60 }, () => null),
   ],
+  [
+    "of one source, but so many at once that nobody looks",
+    Array.from({ length: 250 }, (_, n) => row(n, 5_900, 1_900)),
+    Array.from({ length: 250 }, (_, n) => sent(`s${n}`, 5_900, 1_900)),
+    Array.from({ length: 250 }, () => null),
+  ],
+  [
+    "of one source, beside a crowd that asked for something else",
+    [
+      row(1_000, 5_900, 1_900, { model: "other" }),
+      ...Array.from({ length: 250 }, (_, n) => row(n, 5_900, 1_900)),
+    ],
+    [
+      sent("a", 5_900, 1_900, { model: "other" }),
+      ...Array.from({ length: 250 }, (_, n) => sent(`s${n}`, 5_900, 1_900)),
+    ],
+    ["gateway", ...Array.from({ length: 250 }, () => null)],
+  ],
 ])("%s", (_, rows, requests, expected) => {
   const named = nameCallers(rows, requests, { of: OF, aheadMs: 0 })
   expect(rows.map(({ id }) => named.get(id)?.attribution ?? null)).toEqual(expected)

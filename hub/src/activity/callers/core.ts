@@ -85,6 +85,12 @@ export function nameCallers(
   return named
 }
 
+/** Rows that end in a span and around it: a host that answers thirty a second leaves nothing to tell them apart by. */
+export const MOST_OF_A_SPAN = 2_000
+
+/** Where a row may be so many requests nothing can be told apart, and only looking would take long. */
+const CROWD = 200
+
 type Placed = { readonly row: PairableRow; readonly atMs: number }
 interface Group {
   readonly rows: readonly Placed[]
@@ -104,15 +110,20 @@ export function isNameless(row: PairableRow): boolean {
 function groupsOf(rows: readonly Placed[], sent: readonly SentRequest[]): Group[] {
   const inOrder = sent.toSorted((a, b) => beganAtMs(a) - beganAtMs(b))
   const byPlace = Map.groupBy(inOrder, ({ model, path }) => placeKey(model, rowPathOf(path, model)))
-  const fitting = new Map(
-    rows.map((placed) => {
-      const { model, req_path } = placed.row
-      return [placed, fittingOf(placed, byPlace.get(placeKey(model, req_path)) ?? [])]
-    }),
-  )
+  const fitting = new Map<Placed, SentRequest[]>()
+  for (const [place, own] of Map.groupBy(rows, ({ row }) => placeKey(row.model, row.req_path))) {
+    const there = byPlace.get(place) ?? []
+    // As a whole: that one of them is not looked at would say of the others that there are fewer than there are.
+    if (own.some((placed) => nearOf(placed, there).length > CROWD)) continue
+    for (const placed of own) fitting.set(placed, fittingOf(placed, there))
+  }
   const rowsOf = new Map<SentRequest, Placed[]>()
   for (const [placed, list] of fitting)
-    for (const one of list) rowsOf.set(one, [...(rowsOf.get(one) ?? []), placed])
+    for (const one of list) {
+      const known = rowsOf.get(one)
+      if (known) known.push(placed)
+      else rowsOf.set(one, [placed])
+    }
   const seen = new Set<Placed | SentRequest>()
   return [...rowsOf.keys()].flatMap((first) => {
     if (seen.has(first)) return []
@@ -141,12 +152,16 @@ function beganAtMs({ endedAtMs, durationMs }: SentRequest): number {
 }
 
 /** Of requests in the order of their beginning, those that a row may be. */
-function fittingOf({ row, atMs }: Placed, sent: readonly SentRequest[]): SentRequest[] {
+function fittingOf(placed: Placed, sent: readonly SentRequest[]): SentRequest[] {
+  return nearOf(placed, sent).filter((one) => couldBe(placed.row, one))
+}
+
+/** Those that began when it did. */
+function nearOf({ row, atMs }: Placed, sent: readonly SentRequest[]): readonly SentRequest[] {
   if (row.duration_ms === null) return []
   const beganMs = atMs - row.duration_ms
   const first = firstFrom(sent, beganMs - BEGINS_MS.after)
-  const end = firstFrom(sent, beganMs + BEGINS_MS.before + 1)
-  return sent.slice(first, end).filter((one) => couldBe(row, one))
+  return sent.slice(first, firstFrom(sent, beganMs + BEGINS_MS.before + 1))
 }
 
 /** Index of the first that began at that time or later. */

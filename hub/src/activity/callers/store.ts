@@ -5,6 +5,7 @@ import type { PendingQuery, Row } from "postgres"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
 import type { FoundCaller } from "../core.ts"
+import { MOST_OF_A_SPAN } from "./core.ts"
 import type { TimesOfHost } from "../ports.ts"
 import { fillCallers, lockHosts } from "../store/write.ts"
 
@@ -19,7 +20,7 @@ export type ClaimedMark = z.infer<typeof ClaimedMark>
 const ClaimedMarks = z.array(ClaimedMark)
 
 /** One look at so many spans takes some ten milliseconds of Postgres. */
-const BATCH = 100
+const BATCH = 50
 
 /**
  * Spans in which nothing was stored for so long. A hub has them for a minute; if it dies meanwhile, another one takes
@@ -70,7 +71,7 @@ const StoredRow = z.extend(
 export type StoredRow = z.infer<typeof StoredRow>
 const StoredRows = z.array(StoredRow)
 
-/** Of each span the rows that ended in it, by the clock of their host. */
+/** Of each span the rows that ended in it, by the clock of their host: none of one that has more than can be told apart. */
 export async function rowsOf(
   sql: Sql,
   spans: readonly TimesOfHost[],
@@ -78,7 +79,10 @@ export async function rowsOf(
 ): Promise<StoredRow[][]> {
   const rows = StoredRows.parse([...(await rowsQuery(sql, spans, settleMs))])
   const bySpan = Map.groupBy(rows, ({ n }) => n)
-  return spans.map((_, n) => bySpan.get(n) ?? [])
+  return spans.map((_, n) => {
+    const found = bySpan.get(n) ?? []
+    return found.length > MOST_OF_A_SPAN ? [] : found
+  })
 }
 
 /** The statement, so that a test can look at its plan. */
@@ -86,7 +90,7 @@ export function rowsQuery(sql: Sql, spans: readonly TimesOfHost[], settleMs: num
   const asked = spans.map(({ host, fromMs, toMs }, n) => ({
     ...{ n, host, from: instantOf(fromMs), to: instantOf(toMs) },
   }))
-  // The offset has each span looked up by itself: together they may be anything from a minute to months.
+  // The limit also has each span looked up by itself: together they may be anything from a minute to months.
   return sql`
     select s.n, r.* from json_to_recordset(${sql.json(asked)}::json)
       as s(n integer, host text, "from" timestamptz, "to" timestamptz)
@@ -95,7 +99,7 @@ export function rowsQuery(sql: Sql, spans: readonly TimesOfHost[], settleMs: num
         attribution, created_at <= clock_timestamp() - ${settleMs} * interval '1 ms' as settled
       from control_requests
       where provider_id = s.host and ts >= s."from" and ts < s."to"
-      offset 0) r`
+      limit ${MOST_OF_A_SPAN + 1}) r`
 }
 
 export type NamedRow = FoundCaller & Pick<ActivityRow, "id" | "ts" | "provider_id">

@@ -9,6 +9,7 @@ import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
 import { COUNTED, countedFlows, flowsSince } from "./flows.ts"
 
+const MOST_OF_A_SPAN = 5_000
 const COLUMNS = [
   ...(["id", "ts", "request_id", "asked_model", "resolved_as", "policy", "policy_version", "rule"] as const),
   ...(["source", "key_label", "endpoint", "attempt", "provider_id", "model", "swap", "wait_ms"] as const),
@@ -39,7 +40,7 @@ export interface DispatchesStore {
   asks(ids: readonly string[], range: { from: Instant; to: Instant }): Promise<AskFacts[]>
   /** Who sent what where since a time. */
   flows(from: Instant): Promise<Pick<RouteFlows, "requests" | "flows" | "rows">>
-  /** What may have reached hosts, of each span what ended in it. */
+  /** What may have reached hosts, of each span what ended in it: nothing of one in which too much did to tell it apart. */
   sent(spans: readonly HostSpan[]): Promise<SentDispatch[][]>
 }
 
@@ -94,7 +95,10 @@ export function dispatchesStore(sql: Sql): DispatchesStore {
     async sent(spans) {
       if (spans.length === 0) return []
       const bySpan = Map.groupBy(SentDispatches.parse([...(await sentQuery(sql, spans))]), ({ n }) => n)
-      return spans.map((_, n) => bySpan.get(n) ?? [])
+      return spans.map((_, n) => {
+        const found = bySpan.get(n) ?? []
+        return found.length > MOST_OF_A_SPAN ? [] : found
+      })
     },
   }
 }
@@ -122,7 +126,7 @@ export function sentQuery(sql: Sql, spans: readonly HostSpan[]): PendingQuery<Ro
   const asked = spans.map(({ host, fromMs, toMs }, n) => ({
     ...{ n, host, from: instantOf(fromMs), to: instantOf(toMs) },
   }))
-  // The offset has each span looked up by itself: together they may be anything from a minute to months.
+  // The limit also has each span looked up by itself: together they may be anything from a minute to months.
   return sql`
     select s.n, d.* from json_to_recordset(${sql.json(asked)}::json)
       as s(n integer, host text, "from" timestamptz, "to" timestamptz)
@@ -132,5 +136,5 @@ export function sentQuery(sql: Sql, spans: readonly HostSpan[]): PendingQuery<Ro
       from route_dispatches
       where provider_id = s.host and ts >= s."from" and ts < s."to"
         and path is not null and duration_ms is not null and model is not null and request_id is not null
-      offset 0) d`
+      limit ${MOST_OF_A_SPAN + 1}) d`
 }
