@@ -1,4 +1,6 @@
+import fc from "fast-check"
 import { expect, it } from "vitest"
+import { AttributionBasis, surenessOf } from "@boocontrol/shared/activity"
 import { HostId, SwapEpoch } from "@boocontrol/shared/ids"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { foldBatch, spansOfHosts, splitBySize } from "./core.ts"
@@ -99,6 +101,38 @@ it("fills a row of the same batch and hands on an enrichment of an earlier one",
   ])
   expect(batch.rows[0]?.source).toBe("boochat")
   expect(batch.enrichments).toMatchObject([{ swap_entry_id: 0, session_id: "s", envelopes: [1] }])
+})
+
+it("ends with what the surest finding says, in whatever order messages come, and however they are batched", () => {
+  const row = observed({ swap_entry_id: 1 })
+  const label = fc.option(fc.constantFrom("a", "b"), { nil: null })
+  const caller = { request_id: label, client_ip: label, user_agent: label, session_id: label }
+  const findings = AttributionBasis.options.map((attribution) =>
+    fc.record({ ...caller, source: label, attribution: fc.constant(attribution) }),
+  )
+  const some = fc.tuple(...findings).chain((all) => fc.shuffledSubarray(all, { minLength: 1 }))
+  const surestOf = (found: readonly { attribution: AttributionBasis }[]) =>
+    found.toSorted((a, b) => surenessOf(b.attribution) - surenessOf(a.attribution))[0]
+  fc.assert(
+    fc.property(some, fc.nat(), fc.array(fc.nat(), { maxLength: 4 }), (found, at, again) => {
+      const messages = [...found, ...again.flatMap((n) => found[n % found.length] ?? [])].map((one) =>
+        activityMessage([], [enrichmentOf(row, one)]),
+      )
+      const rowFirst = foldBatch([
+        ...messages.slice(0, at % 4),
+        activityMessage([row]),
+        ...messages.slice(at % 4),
+      ])
+      expect(rowFirst.rows).toMatchObject([surestOf(found)])
+      // Of a row that is stored already.
+      expect(foldBatch(messages).enrichments).toMatchObject([surestOf(found)])
+      const inRows = found.map((one) => activityMessage([{ ...row, ...one }]))
+      expect(foldBatch([activityMessage([row]), ...inRows, ...messages]).rows).toMatchObject([
+        surestOf(found),
+      ])
+    }),
+    { numRuns: 500 },
+  )
 })
 
 it("remembers when the newest message of each host was sent", () => {

@@ -173,10 +173,10 @@ it("ends with what the surest finding says, in whatever order and however often 
     .chain(([some, withOld]) => {
       const all = [activityMessage([row]), activityMessage(others), ...(withOld ? [old] : []), ...some]
       const once = fc.shuffledSubarray(all, { minLength: all.length })
-      return fc.tuple(fc.constant(some), once, fc.array(fc.constantFrom(...all), { maxLength: 3 }))
+      return fc.tuple(fc.constant(some), once, fc.array(fc.constantFrom(...all), { maxLength: 2 }))
     })
   await fc.assert(
-    fc.asyncProperty(messages, fc.integer({ min: 1, max: 4 }), async ([some, once, again], size) => {
+    fc.asyncProperty(messages, fc.integer({ min: 2, max: 5 }), async ([some, once, again], size) => {
       await sql`truncate control_requests`
       let left = [...once, ...again]
       // What finds no row comes again, as the server has it.
@@ -193,7 +193,7 @@ it("ends with what the surest finding says, in whatever order and however often 
       })
       expect(left).toEqual([])
     }),
-    { numRuns: 60 },
+    { numRuns: 15 },
   )
 })
 
