@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync } from "node:fs"
 import { createServer } from "node:http"
-import type { IncomingHttpHeaders, RequestListener, Server } from "node:http"
+import type { IncomingHttpHeaders, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { inject } from "vitest"
@@ -102,6 +102,8 @@ export interface HeardRequest {
   readonly body: string
 }
 
+export type MockReply = ServerResponse
+
 export interface Mock {
   readonly url: string
   readonly heard: HeardRequest[]
@@ -109,9 +111,7 @@ export interface Mock {
 }
 
 /** A server that remembers what it was asked, whole. */
-export async function startMock(
-  answer: (heard: HeardRequest, response: Parameters<RequestListener>[1]) => void,
-): Promise<Mock> {
+export async function startMock(answer: (heard: HeardRequest, response: MockReply) => void): Promise<Mock> {
   const heard: HeardRequest[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
