@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished } from "vitest"
 import { instantOf } from "@boocontrol/shared/time"
 import type { ModelState } from "@boocontrol/shared/models"
+import { RequestId } from "@boocontrol/shared/ids"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import { testDatabase } from "../../../deploy/test/services/postgres.ts"
-import { hostRow, model } from "../../test/example-host.ts"
+import { hostRow, model, uuid } from "../../test/example-host.ts"
 import { newHost } from "../fleet/new-host.ts"
 import { silentLog } from "../platform/log.ts"
 import { migrate } from "../platform/migrate.ts"
@@ -20,6 +21,26 @@ const hostAt = (state: ModelState, sinceMs: number | null): FleetHost => {
     models: [{ ...model("m", state, { state_since: since }), favorite: false, hidden: false }],
   }
 }
+
+it("learns from each row once, though it is told again when its caller is known", () => {
+  const measured = createMeasured()
+  const row = (n: number, gen_tps: number) => ({
+    ...{
+      id: RequestId.parse(uuid(n)),
+      model: "m",
+      gen_tps,
+      output_tokens: 100,
+      prompt_tps: null,
+      uncached_tokens: null,
+    },
+  })
+  measured.rows("box", [row(1, 10)])
+  measured.rows("box", [row(2, 20), row(2, 20)])
+  measured.rows("box", [row(2, 20)])
+  expect(measured.genTps("box", "m")?.value).toBeCloseTo(11.5)
+  for (let n = 3; n < 20_000; n += 1) measured.rows("box", [row(n, 20)])
+  expect(measured.genTps("box", "m")?.value).toBeCloseTo(20)
+})
 
 describe("how long a model takes to leave its memory", () => {
   it("is what its host says, from stopping to whatever follows, and not known before", () => {

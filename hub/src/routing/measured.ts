@@ -5,10 +5,14 @@ import { placeKey } from "./core/view.ts"
 import type { Figure } from "./core/view.ts"
 
 /** What a finished request tells of its model. */
-type MeasuredRow = Pick<ActivityRow, "model" | "prompt_tps" | "gen_tps" | "uncached_tokens" | "output_tokens">
+type MeasuredRow = Pick<
+  ActivityRow,
+  "id" | "model" | "prompt_tps" | "gen_tps" | "uncached_tokens" | "output_tokens"
+>
 
 /** Rates and times of each model on each host, learned from finished requests: memory only, filled again from history. */
 export interface Measured {
+  /** Each counts once, however often it comes: a row is told again when more is known of who asked. */
   rows(host: string, rows: readonly MeasuredRow[]): void
   /** How long an attempt of the gateway took, its time to first token left out. */
   promptTps(host: string, model: string): Figure | null
@@ -30,7 +34,12 @@ const WEIGHT = 0.15
 const LEAST_PROMPT = 64
 const LEAST_OUTPUT = 8
 
+/** A row is told again within a minute or so; twice as many are remembered at most. */
+const REMEMBERED = 5_000
+
 export function createMeasured(): Measured {
+  let learned = new Set<string>()
+  let learnedBefore = new Set<string>()
   const prompt = new Map<string, number>()
   const gen = new Map<string, number>()
   const service = new Map<string, number>()
@@ -66,6 +75,9 @@ export function createMeasured(): Measured {
   return {
     rows(host, rows) {
       for (const row of rows) {
+        if (learned.has(row.id) || learnedBefore.has(row.id)) continue
+        if (learned.size >= REMEMBERED) [learnedBefore, learned] = [learned, new Set()]
+        learned.add(row.id)
         const key = placeKey(host, row.model)
         const {
           prompt_tps: promptTps,

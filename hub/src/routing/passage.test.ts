@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest"
+import { RequestId } from "@boocontrol/shared/ids"
 import type { FleetHost } from "@boocontrol/shared/fleet"
 import type { ModelReading } from "@boocontrol/shared/models"
 import { NewTarget, RouteTarget } from "@boocontrol/shared/routing"
-import { at, hostId, hostRow, model } from "../../test/example-host.ts"
+import { at, hostId, hostRow, model, uuid } from "../../test/example-host.ts"
 import { newHost } from "../fleet/new-host.ts"
 import { manualClock } from "../platform/clock-manual.ts"
 import { affinity } from "./core/affinity.ts"
@@ -227,7 +228,14 @@ describe("a request", () => {
     const { host, ask, measured } = stage()
     host("a", [ready("m")])
     measured.rows("a", [
-      { model: "m", gen_tps: 20, output_tokens: 100, prompt_tps: 500, uncached_tokens: 100 },
+      {
+        id: RequestId.parse(uuid(1)),
+        model: "m",
+        gen_tps: 20,
+        output_tokens: 100,
+        prompt_tps: 500,
+        uncached_tokens: 100,
+      },
     ])
     host("a", [ready("m")])
     const { firstByteMs } = attempt(ask({ stream: false, ...more }).next())
