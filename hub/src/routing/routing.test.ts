@@ -275,6 +275,18 @@ describe("targets", () => {
       "TARGET_NOT_FOUND",
     ])
   })
+
+  it("of Anthropic's dialect serve its requests and no others, and a policy leads to them", async () => {
+    await post("targets", { ...target, target_id: "afar", dialect: "anthropic" })
+    expect((await explained({ model: "afar/big" })).candidates).toMatchObject([{ reason: "dialect" }])
+    const told = await explained({ model: "afar/big", endpoint: "messages" })
+    expect(told.chosen).toEqual({ provider_id: "afar", model: "big" })
+    await post("policies", { policy: { name: "afar", rules: [{ candidates: [{ targets: ["afar"] }] }] } })
+    const { data } = GatewayModels.parse(await (await fetch(`${hub.url}/v1/models`)).json())
+    expect(data.find(({ id }) => id === "auto:afar")?.status.value).toBe("loaded")
+    await hub.get("/routing/policies/afar", { method: "DELETE" })
+    await hub.get("/routing/targets/afar", { method: "DELETE" })
+  })
 })
 
 it("keeps every decision with all its candidates, newest first, and tells other tools", async () => {

@@ -48,8 +48,17 @@ export function virtualModels(
   return [...policies, ...targets]
 }
 
+/** What only Anthropic's API reaches is led to as well. */
+function previewAsks(id: string, { view }: Deciding): RouteAsk[] {
+  const ask = previewAsk(id)
+  const speaksBoth = view.targets.some(({ dialect }) => dialect === "anthropic")
+  return speaksBoth ? [ask, { ...ask, endpoint: "messages" }] : [ask]
+}
+
 function leadsTo(id: string, deciding: Deciding): Omit<VirtualModel, "id" | "description"> {
-  const places = decide(previewAsk(id), new Set(), deciding).ranked.map(({ place }) => place)
+  const places = previewAsks(id, deciding).flatMap((ask) =>
+    decide(ask, new Set(), deciding).ranked.map(({ place }) => place),
+  )
   const contexts = places.flatMap(({ model }) => model.contextLength ?? [])
   return {
     context_length: contexts.length > 0 ? Math.max(...contexts) : null,
