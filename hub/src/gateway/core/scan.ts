@@ -38,7 +38,7 @@ const SPACE = 0x20
 const NATIVE_FROM = 24
 /** After so many quotes in a row at most so far apart, so many bytes are walked before the next jump. */
 const NEAR_RUN = 4
-const NEAR = 16
+const NEAR = 8
 const WALK = 400
 
 interface Found {
