@@ -15,8 +15,13 @@ export function candidatesOf(
   const best = chosen ?? decision.ranked[0] ?? null
   const able = decision.ranked.map((ranked): RouteCandidate => {
     const isChosen = best !== null && ranked === best
+    const { kind, provider_id, model, state, basis } = headOf(ranked.place, decision.rule.task)
     return {
-      ...headOf(ranked.place, decision.rule.task),
+      kind,
+      provider_id,
+      model,
+      state,
+      basis,
       verdict: isChosen ? "chosen" : "beaten",
       reason: null,
       why: isChosen || !best ? wordsOf(ranked) : beatenBy(ranked, best),

@@ -137,11 +137,18 @@ export function orderMs(
   }
 }
 
+const tenths = (value: number): number => Math.round(value * 10) / 10
+
 export function shownTerms(terms: Terms): RouteTerms {
-  const round = (value: number): number => Math.round(value * 10) / 10
   return {
-    ...{ wait_ms: round(terms.wait), load_ms: round(terms.load), prefill_ms: round(terms.prefill) },
-    ...{ ttft_ms: round(terms.wait + terms.load + terms.prefill), push_out_ms: round(terms.pushOut) },
-    ...{ decode_ms: round(terms.decode), cost: terms.cost, quality: terms.quality, warm_share: terms.warm },
+    wait_ms: tenths(terms.wait),
+    load_ms: tenths(terms.load),
+    prefill_ms: tenths(terms.prefill),
+    ttft_ms: tenths(terms.wait + terms.load + terms.prefill),
+    push_out_ms: tenths(terms.pushOut),
+    decode_ms: tenths(terms.decode),
+    cost: terms.cost,
+    quality: terms.quality,
+    warm_share: terms.warm,
   }
 }
