@@ -16,13 +16,12 @@ export interface SeriesRange {
   stepMs: number
 }
 
-/** One reading of one GPU or of the machine: what is known of each step, count 0 where nothing is. */
-interface Columns {
-  readonly count: Float64Array
-  readonly sum: Float64Array
-  readonly min: Float64Array
-  readonly max: Float64Array
-}
+/**
+ * One reading of one GPU or of the machine: count, sum, least and greatest of each step, one after the other; count 0 where
+ * nothing is known. One piece of memory for all: an answer has some fifty of them.
+ */
+type Columns = Float64Array
+const PER_STEP = 4
 
 interface Gpu {
   /** Of the newest reading, which tells its place and name. */
@@ -108,7 +107,7 @@ export class SeriesInTheMaking {
       const read = metrics[name]
       if (read === undefined) continue
       let columns = all.get(name)
-      if (columns === undefined) all.set(name, (columns = emptyColumns(this.#steps)))
+      if (columns === undefined) all.set(name, (columns = new Float64Array(this.#steps * PER_STEP)))
       addTo(columns, read, at)
     }
   }
@@ -128,18 +127,13 @@ export class SeriesInTheMaking {
   }
 }
 
-function emptyColumns(steps: number): Columns {
-  const column = (): Float64Array => new Float64Array(steps)
-  return { count: column(), sum: column(), min: column(), max: column() }
-}
-
-function addTo(columns: Columns, read: Aggregate, at: number): void {
-  const { count, sum, min, max } = columns
-  const before = count[at] ?? 0
-  count[at] = before + read.count
-  sum[at] = before === 0 ? read.sum : sumOf(sum[at] ?? 0, read.sum)
-  min[at] = before === 0 ? read.min : Math.min(min[at] ?? 0, read.min)
-  max[at] = before === 0 ? read.max : Math.max(max[at] ?? 0, read.max)
+function addTo(columns: Columns, read: Aggregate, step: number): void {
+  const at = step * PER_STEP
+  const before = columns[at] ?? 0
+  columns[at] = before + read.count
+  columns[at + 1] = before === 0 ? read.sum : sumOf(columns[at + 1] ?? 0, read.sum)
+  columns[at + 2] = before === 0 ? read.min : Math.min(columns[at + 2] ?? 0, read.min)
+  columns[at + 3] = before === 0 ? read.max : Math.max(columns[at + 3] ?? 0, read.max)
 }
 
 function seriesText(
@@ -158,13 +152,14 @@ function seriesText(
   return pieces
 }
 
-function pointOf({ count, sum, min, max }: Columns, { at, ts }: Step): SeriesPoint {
-  const known = count[at] ?? 0
+function pointOf(columns: Columns, { at: step, ts }: Step): SeriesPoint {
+  const at = step * PER_STEP
+  const known = columns[at] ?? 0
   if (known === 0) return { ts, mean: null, min: null, max: null }
   return {
     ts,
-    mean: Math.round(((sum[at] ?? 0) / known) * 1e3) / 1e3,
-    min: min[at] ?? null,
-    max: max[at] ?? null,
+    mean: Math.round(((columns[at + 1] ?? 0) / known) * 1e3) / 1e3,
+    min: columns[at + 2] ?? null,
+    max: columns[at + 3] ?? null,
   }
 }
