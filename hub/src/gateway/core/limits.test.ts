@@ -55,6 +55,45 @@ describe("limits of a key", () => {
     expect(admit(use, limits, { nowMs: NOON + 43_200_000, tokens: 1 }).ok).toBe(true)
   })
 
+  it("in money hold across streams that run at once: each may be as dear as the dearest", () => {
+    const use = unusedKey(NOON)
+    const limits = { ...NONE, money_per_day: 10 }
+    const begin = () => admit(use, limits, { nowMs: NOON, tokens: 0 })
+    const end = (money: number) => settle(use, { nowMs: NOON, reserved: 0, tokens: 0, money })
+    expect(begin().ok).toBe(true)
+    end(3)
+    expect([begin().ok, begin().ok]).toEqual([true, true])
+    expect(begin()).toEqual({ ok: false, limit: "money_per_day", retryAfterS: 5 })
+    end(2)
+    end(3)
+    expect(use.dayMoney).toBe(8)
+    // Alone it may have what is left.
+    expect([begin().ok, begin().ok]).toEqual([true, false])
+    end(3)
+    expect(begin()).toMatchObject({ ok: false, retryAfterS: 43_200 })
+  })
+
+  it("in money are passed by one request at most, whatever runs at once, where none is dearer than one before", () => {
+    const step = fc.oneof(fc.constant("begin" as const), fc.constant("end" as const))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 50 }), (steps, limit) => {
+        const use = unusedKey(NOON)
+        settle(use, { nowMs: NOON, reserved: 0, tokens: 0, money: 4 })
+        let running = 0
+        for (const each of steps) {
+          const limits = { ...NONE, money_per_day: limit }
+          if (each === "begin") running += admit(use, limits, { nowMs: NOON, tokens: 0 }).ok ? 1 : 0
+          else if (running > 0) {
+            running -= 1
+            settle(use, { nowMs: NOON, reserved: 0, tokens: 0, money: 4 })
+          }
+        }
+        while (running-- > 0) settle(use, { nowMs: NOON, reserved: 0, tokens: 0, money: 4 })
+        expect(use.dayMoney).toBeLessThan(Math.max(limit, 4) + 4)
+      }),
+    )
+  })
+
   it("begin anew with the day and the month", () => {
     const use = unusedKey(NOON)
     settle(use, { nowMs: NOON, reserved: 0, tokens: 10, money: 2 })

@@ -18,6 +18,9 @@ export interface KeyUse {
   minuteTokens: number
   /** Set aside for requests that run: a stream counts from its start. */
   reserved: number
+  running: number
+  /** What the dearest of its requests cost, today. */
+  dearest: number
   day: number
   dayTokens: number
   dayMoney: number
@@ -33,10 +36,13 @@ export type Admission =
 const MINUTE_MS = 60_000
 const KEPT_BEHIND = 1_000
 const DAY_MS = 86_400_000
+/** When what runs will have ended nobody knows. */
+const RUNNING_MS = 5_000
 
 export function unusedKey(nowMs: number): KeyUse {
   return {
     ...{ starts: [], spent: [], startsFrom: 0, spentFrom: 0, minuteTokens: 0, reserved: 0 },
+    ...{ running: 0, dearest: 0 },
     ...{ dayTokens: 0, dayMoney: 0, monthTokens: 0, monthMoney: 0 },
     ...{ day: dayOf(nowMs), month: monthOf(nowMs) },
   }
@@ -71,7 +77,7 @@ function roll(use: KeyUse, nowMs: number): void {
     use.spentFrom = 0
   }
   if (use.day === dayOf(nowMs)) return
-  Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0 })
+  Object.assign(use, { day: dayOf(nowMs), dayTokens: 0, dayMoney: 0, dearest: 0 })
   if (use.month !== monthOf(nowMs))
     Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
 }
@@ -99,13 +105,18 @@ export function admit(
   if (over(use.dayTokens + wanted, limits.tokens_per_day)) return no("tokens_per_day", toMidnight)
   if (over(use.monthTokens + wanted, limits.tokens_per_month))
     return no("tokens_per_month", toNextMonth(use, nowMs))
-  // What a request costs is known only afterwards: a budget that is used up lets nothing in.
   if (limits.money_per_day !== null && use.dayMoney >= limits.money_per_day)
     return no("money_per_day", toMidnight)
   if (limits.money_per_month !== null && use.monthMoney >= limits.money_per_month)
     return no("money_per_month", toNextMonth(use, nowMs))
+  // What a request costs is known only afterwards. Those that run are taken to be as dear as the dearest; alone one may begin
+  // as long as anything is left.
+  const mayCost = use.running > 0 ? (use.running + 1) * use.dearest : 0
+  if (over(use.dayMoney + mayCost, limits.money_per_day)) return no("money_per_day", RUNNING_MS)
+  if (over(use.monthMoney + mayCost, limits.money_per_month)) return no("money_per_month", RUNNING_MS)
   use.starts.push(nowMs)
   use.reserved += tokens
+  use.running += 1
   return { ok: true }
 }
 
@@ -117,6 +128,8 @@ export function settle(
   const { nowMs, reserved, tokens, money } = done
   roll(use, nowMs)
   use.reserved = Math.max(0, use.reserved - reserved)
+  use.running = Math.max(0, use.running - 1)
+  use.dearest = Math.max(use.dearest, money)
   const newest = use.spent.at(-1)
   if (newest?.atMs === nowMs && use.spentFrom < use.spent.length) newest.tokens += tokens
   else if (tokens > 0) use.spent.push({ atMs: nowMs, tokens })
