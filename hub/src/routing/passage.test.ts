@@ -194,6 +194,28 @@ describe("a request", () => {
     expect(ends.at(-1)).toMatchObject({ isSent: false, status: null })
   })
 
+  it("whose model does not start goes to another model of the same host, where it named none", async () => {
+    const { host, ask } = stage()
+    const cold = (id: string, load_ms_typical: number) => model(id, "stopped", { load_ms_typical })
+    host("a", [cold("broken-8b", 1_000), cold("sound-8b", 20_000)])
+    const { next } = ask({ model: "auto" })
+    const first = attempt(await next())
+    expect(first).toMatchObject({ host: "a", model: "broken-8b" })
+    first.failed({ kind: "status", status: 500, detail: "exited", ...EARLY, mayBeTheRequest: true })
+    const second = attempt(await next())
+    expect(second).toMatchObject({ host: "a", model: "sound-8b" })
+    second.failed({ kind: "reset", status: null, detail: "", ...EARLY })
+    expect(await next()).toMatchObject({ kind: "refusal", code: "unhealthy" })
+  })
+
+  it("that a loaded model answers with 500 does not go to that host again", () => {
+    const { host, ask } = stage()
+    host("a", [ready("one-8b"), ready("two-8b")])
+    const { next } = ask({ model: "auto" })
+    attempt(next()).failed({ kind: "status", status: 500, detail: "", ...EARLY, mayBeTheRequest: true })
+    expect(next()).toMatchObject({ kind: "refusal", code: "unhealthy" })
+  })
+
   it("that no host can answer counts against none of them, and one that another host answers does", () => {
     const { host, ask, counted } = stage()
     for (const name of ["a", "b", "c"]) host(name, [ready("m")])

@@ -5,7 +5,7 @@ import type { TokenPrices } from "@boocontrol/shared/token-cost"
 import { isOnlyFull } from "./core/decide.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
 import { refusalIn } from "./core/explain.ts"
-import { priceOf, providerOf } from "./core/view.ts"
+import { placeKey, priceOf, providerOf } from "./core/view.ts"
 import type { HostPlace } from "./core/view.ts"
 import type { CountedUsage, DispatchEnd } from "./dispatch-log.ts"
 import type { GatewayAsk } from "./ports.ts"
@@ -97,6 +97,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     const provider = providerOf(ranked.place)
     const model = ranked.place.model.id
     const startMs = parts.clock.now()
+    const wasLoading = ranked.place.kind === "host" && ranked.place.model.state !== "ready"
     pending = { decision, ranked, sinceMs: startMs, isSwap }
     parts.sent(given.requestId, provider, model)
     const waitMs = startMs - openedMs
@@ -129,7 +130,7 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
         parts.answered(provider, model)
       },
       failed({ kind, status, detail, afterFirstByte, afterMs, mayBeTheRequest }) {
-        tried.add(provider)
+        tried.add(wasLoading && isOfTheLoad(kind, status) ? placeKey(provider, model) : provider)
         const count = (): void => parts.failed(provider, model, { kind, status })
         if (mayBeTheRequest) {
           doubtful.push(count)
@@ -239,6 +240,11 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       })
     },
   }
+}
+
+/** A model that does not start says nothing against its host: another one may serve there. */
+function isOfTheLoad(kind: AttemptFailure["kind"], status: number | null): boolean {
+  return kind === "loading_failed" || (kind === "status" && status === 500)
 }
 
 const OVER = { wait: "it has waited long enough", queue: "too many wait already" } as const
