@@ -193,10 +193,14 @@ describe("who somebody is", () => {
     ["the same on a hub that is open to this machine", "READ_ONLY_TOKEN", { ...may("read"), ...json }],
     ["the same that deletes", "READ_ONLY_TOKEN", { ...may("read"), method: "DELETE" }],
     ["the same that would load a model", "READ_ONLY_TOKEN", { ...may("read"), ...json, path: "/v1" }],
+    ...["explain", "replay", "policies/check"].map((asked): Case => {
+      const path = `/api/control/routing/${asked}`
+      return [`the same with a long question of ${asked}`, "token", { ...may("read"), ...json, path }, OPEN]
+    }),
     [
-      "the same with a long question",
-      "token",
-      { ...may("read"), ...json, path: "/api/control/routing/explain" },
+      "the same that saves a policy",
+      "READ_ONLY_TOKEN",
+      { ...may("read"), ...json, path: "/api/control/routing/policies" },
     ],
     ["a named token of an administrator that writes", "token", { ...may("admin"), ...json }, WITH_PROXY],
     ["a token that is none any more", "TOKEN_REFUSED", { named: { ok: false, problem: "was revoked" } }],

@@ -56,7 +56,9 @@ export type Verdict = { ok: true; actor: Actor } | { ok: false; code: ErrorCode;
 
 const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"])
 /** Ask by POST, since what they ask about is long, and change nothing. */
-const READS_BY_POST = new Set(["/api/control/routing/explain", "/api/control/routing/resolve"])
+const READS_BY_POST = new Set(
+  ["explain", "resolve", "replay", "policies/check"].map((asked) => `/api/control/routing/${asked}`),
+)
 const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "::1"])
 
 /**
