@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort } from "../../local/src/free-port.ts"
@@ -72,6 +73,7 @@ export function findPeers(folder: string, say: (line: string) => void): PeerKind
   attempt("npm peers", () => npmPeers(folder))
   attempt("nginx", () => [nginxPeer(folder)])
   attempt("Go", () => goPeers(folder))
+  attempt("LiteLLM", () => [liteLlmPeer(folder)])
   return peers
 }
 
@@ -192,12 +194,45 @@ function goPeers(folder: string): PeerKind[] {
   return [kind("Go ReverseProxy", []), kind("Go ReverseProxy + encoding/json", ["read"])]
 }
 
+const LITELLM = "1.108.7"
+
+/** From PyPI into an environment of its own in the scratch folder: three quarters of a gigabyte, some minutes. */
+function liteLlmPeer(folder: string): PeerKind {
+  const name = `LiteLLM ${LITELLM}`
+  const home = join(folder, "litellm")
+  const binary = join(home, "bin/litellm")
+  if (!existsSync(binary)) {
+    execFileSync("python3", ["-m", "venv", home], { stdio: "pipe" })
+    execFileSync(join(home, "bin/pip"), ["install", "--quiet", `litellm[proxy]==${LITELLM}`], {
+      stdio: "pipe",
+    })
+  }
+  return {
+    name,
+    start: async (upstream) => {
+      const port = await freePort("127.0.0.1", null)
+      const config = join(home, `${port}.yaml`)
+      const params = `{ model: openai/m, api_base: "http://127.0.0.1:${upstream}/v1", api_key: x }`
+      writeFileSync(config, `model_list:\n  - { model_name: m, litellm_params: ${params} }\n`)
+      const args = ["--config", config, "--host", "127.0.0.1", "--port", String(port), "--num_workers", "1"]
+      // Without a key it does not start.
+      const key = `sk-${randomBytes(16).toString("hex")}`
+      const env = { ...process.env, LITELLM_LOG: "ERROR", LITELLM_MASTER_KEY: key }
+      const child = spawn(binary, args, { cwd: home, env, stdio: "ignore" })
+      return running(name, child, { port, headers: { authorization: `Bearer ${key}` } })
+    },
+  }
+}
+
+/** LiteLLM reads half a minute of Python before it listens. */
+const STARTS_WITHIN_MS = 120_000
+
 async function running(
   name: string,
   child: ChildProcess,
   { port, headers = {} }: { port: number; headers?: Record<string, string> },
 ): Promise<Peer> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + STARTS_WITHIN_MS
   while (
     !(await fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
