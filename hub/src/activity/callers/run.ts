@@ -4,6 +4,7 @@ import type { Clock } from "../../platform/clock.ts"
 import type { Log } from "../../platform/log.ts"
 import type { Sql } from "../../platform/postgres.ts"
 import type { AnnounceActivity, GatewaysPort } from "../ports.ts"
+import { startPasses } from "../passes.ts"
 import { announcements } from "../run.ts"
 import { AROUND_MS, isNameless, nameCallers, timesOf } from "./core.ts"
 import { claimMarks, rowsOf, settleMarks, storeNames } from "./store.ts"
@@ -30,26 +31,8 @@ const SETTLE_MS = 8_000
 /** Names the callers of rows by what gateways sent, in the background. `stop` waits for the pass in hand. */
 export function startNaming(options: NamingOptions): () => Promise<void> {
   const { clock, log } = options
-  const abort = new AbortController()
-  let running: Promise<void> | null = null
-  const pass = async (): Promise<void> => {
-    try {
-      while (!abort.signal.aborted && (await nameSome(options)) > 0);
-    } catch (error) {
-      // The marks are still there: nothing is lost but time.
-      log.warn({ err: error }, "callers could not be looked for now")
-    }
-  }
-  const look = (): void => {
-    running ??= pass().finally(() => (running = null))
-  }
-  const cancel = clock.every(EVERY_MS, look)
-  look()
-  return async () => {
-    cancel()
-    abort.abort()
-    await running
-  }
+  const steps = [() => nameSome(options)]
+  return startPasses({ clock, log, everyMs: EVERY_MS, steps, failed: "callers could not be looked for now" })
 }
 
 /** Resolves to how many spans it looked at. Several hubs take different ones, and again names the same. */

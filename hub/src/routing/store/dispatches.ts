@@ -9,7 +9,7 @@ import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
 import { COUNTED, countedFlows, flowsSince } from "./flows.ts"
 
-const MOST_OF_A_SPAN = 5_000
+const MOST_SENT = 5_000
 const COLUMNS = [
   ...(["id", "ts", "request_id", "asked_model", "resolved_as", "policy", "policy_version", "rule"] as const),
   ...(["source", "key_label", "endpoint", "attempt", "provider_id", "model", "swap", "wait_ms"] as const),
@@ -97,7 +97,7 @@ export function dispatchesStore(sql: Sql): DispatchesStore {
       const bySpan = Map.groupBy(SentDispatches.parse([...(await sentQuery(sql, spans))]), ({ n }) => n)
       return spans.map((_, n) => {
         const found = bySpan.get(n) ?? []
-        return found.length > MOST_OF_A_SPAN ? [] : found
+        return found.length > MOST_SENT ? [] : found
       })
     },
   }
@@ -136,5 +136,5 @@ export function sentQuery(sql: Sql, spans: readonly HostSpan[]): PendingQuery<Ro
       from route_dispatches
       where provider_id = s.host and ts >= s."from" and ts < s."to"
         and path is not null and duration_ms is not null and model is not null and request_id is not null
-      limit ${MOST_OF_A_SPAN + 1}) d`
+      limit ${MOST_SENT + 1}) d`
 }
