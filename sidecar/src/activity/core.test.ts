@@ -2,7 +2,8 @@ import { SwapEpoch } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
 import { describe, expect, it } from "vitest"
 import type { ActivityCursor } from "../ports.ts"
-import { beginFollow, onConnected, onEnded, readFrom, reconcile } from "./core.ts"
+import * as core from "./core.ts"
+import { beginFollow, onEnded, readFrom, reconcile } from "./core.ts"
 import type { Follow } from "./core.ts"
 import type { StoredRow } from "./ports.ts"
 
@@ -40,6 +41,8 @@ function cursor(id: number): ActivityCursor {
   return { swap_epoch: OLD, swap_entry_id, ts, model, duration_ms }
 }
 
+const onConnected = (follow: Follow, unseenLife = false): Follow =>
+  core.onConnected(follow, { unseenLife, at: NOW })
 const known = (id: number): Follow => onConnected(beginFollow(cursor(id), FRESH))
 const ids = (rows: readonly { swap_entry_id: number }[]) => rows.map(({ swap_entry_id: id }) => id)
 
@@ -129,11 +132,43 @@ describe("following an activity store", () => {
     expect(notes.map(({ note }) => note)).toEqual(["gap_suspected"])
   })
 
-  it("keeps what the end of a life said over connections that never met its last row", () => {
+  describe("a life in between that was not followed", () => {
+    const firstRow = { rows: [row(1, 50_000)], more: false, firstId: 1 }
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
     const tailed = onEnded(followed, { complete: true, inflight: 0, at: NOW })
-    const again = onEnded(onConnected(tailed), { complete: false, inflight: null, at: NOW })
-    expect(again.tailed).toBe(true)
+    const notesOf = (connected: Follow) =>
+      reconcile(reconcile(connected, { rows: [], more: false, firstId: 1 }, at).follow, firstRow, at).notes
+
+    it("is a gap, though the life before was read to its end", () => {
+      expect(notesOf(onConnected(tailed))).toEqual([])
+      expect(notesOf(onConnected(tailed, true))).toMatchObject([
+        { note: "gap_suspected", detail: { from: instantOf(7_000), to: instantOf(50_000) } },
+      ])
+    })
+
+    it("may have been that of a connection which never met the last row", () => {
+      const again = onEnded(onConnected(tailed), { complete: true, inflight: 0, at: NOW })
+      expect(notesOf(onConnected(again)).map(({ note }) => note)).toEqual(["gap_suspected"])
+    })
+
+    it("is a gap too where the life before had no row yet", () => {
+      const empty = reconcile(onConnected(tailed), { rows: [], more: false, firstId: 1 }, at).follow
+      const ended = onEnded(empty, { complete: true, inflight: 0, at: NOW })
+      expect(reconcile(onConnected(ended), firstRow, at).notes).toEqual([])
+      expect(reconcile(onConnected(ended, true), firstRow, at).notes).toMatchObject([
+        { note: "gap_suspected", detail: { from: instantOf(7_000), to: instantOf(50_000) } },
+      ])
+    })
+
+    it("is none where the last row is met again", () => {
+      const met = reconcile(
+        onConnected(tailed, true),
+        { rows: [row(7), row(8)], more: false, firstId: 1 },
+        at,
+      )
+      expect(met.notes).toEqual([])
+      expect(ids(met.rows)).toEqual([8])
+    })
   })
 
   it("tells a gap, in the same epoch, when rows were pruned before they were read on one connection", () => {

@@ -67,8 +67,14 @@ export function beginFollow(known: ActivityCursor | null, fresh: SwapEpoch): Fol
   return { epoch, last: known, verified: false, tailed: false, leftInFlight: null, openGap: null }
 }
 
-export function onConnected(follow: Follow): Follow {
-  return { ...follow, verified: follow.last === null }
+/** `unseenLife`: since the last connection ended the engine may have lived, and written rows, without one. */
+export function onConnected(follow: Follow, connection: { unseenLife: boolean; at: Instant }): Follow {
+  const { last, openGap } = follow
+  const connected = { ...follow, verified: last === null }
+  if (!connection.unseenLife) return connected
+  if (last !== null || !openGap) return { ...connected, tailed: false }
+  const replaced = { seenAt: connection.at, emptyMs: 0, inFlight: null }
+  return { ...connected, openGap: { ...openGap, certain: true, replaced } }
 }
 
 export interface ConnectionEnd {
@@ -80,8 +86,8 @@ export interface ConnectionEnd {
 }
 
 export function onEnded(follow: Follow, end: ConnectionEnd): Follow {
-  // A connection that never met the last row says nothing about the end of that store.
-  if (!follow.verified) return follow
+  // A connection that never met the last row was one to a store that nobody has read.
+  if (!follow.verified) return { ...follow, tailed: false, leftInFlight: null }
   if (follow.last === null) return endedEmpty(follow, end)
   const tailed = end.complete && end.inflight === 0
   return { ...follow, tailed, leftInFlight: end.inflight, verified: false }

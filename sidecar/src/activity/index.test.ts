@@ -87,7 +87,7 @@ describe("reading rows as they come", () => {
   it("reads once for many doorbells that ring during a read", async () => {
     const { clock, reads, ids, state, made } = follower()
     state.store = [1]
-    made.connected()
+    made.connected(false)
     await clock.advance(0)
     const held = Promise.withResolvers<void>()
     state.hold = held.promise
@@ -108,7 +108,7 @@ describe("reading rows as they come", () => {
     const { clock, ids, cursors, state, made } = follower()
     state.store = [1, 2]
     state.refuse = true
-    made.connected()
+    made.connected(false)
     await clock.advance(500)
     expect(cursors).toEqual([])
     state.refuse = false
@@ -120,7 +120,7 @@ describe("reading rows as they come", () => {
   it("does not look at an answer that belongs to an earlier connection", async () => {
     const { clock, ids, state, made } = follower()
     state.store = [1]
-    made.connected()
+    made.connected(false)
     await clock.advance(0)
     const held = Promise.withResolvers<void>()
     state.hold = held.promise
@@ -130,7 +130,7 @@ describe("reading rows as they come", () => {
     made.ended(0)
     state.store = [1, 2]
     state.hold = null
-    made.connected()
+    made.connected(false)
     held.resolve()
     await clock.advance(0)
     expect(ids).toEqual([1, 2])
@@ -138,14 +138,14 @@ describe("reading rows as they come", () => {
 
   it("asks the hub only without a cursor of its own", async () => {
     const without = follower()
-    without.made.connected()
+    without.made.connected(false)
     await without.clock.advance(0)
     expect(without.state.asked).toBe(1)
     const { ts, model, duration_ms } = row(3)
     const epoch = SwapEpoch.parse("00000000-0000-4000-8000-000000000001")
     const having = follower({ swap_epoch: epoch, swap_entry_id: 3, ts, model, duration_ms })
     having.state.store = [1, 2, 3, 4]
-    having.made.connected()
+    having.made.connected(false)
     await having.clock.advance(0)
     expect(having.state.asked).toBe(0)
     expect(having.ids).toEqual([4])
@@ -155,7 +155,7 @@ describe("reading rows as they come", () => {
   it("takes pushed rows without asking, but only those that continue what is known", async () => {
     const { clock, ids, reads, state, made } = follower()
     state.store = [1]
-    made.connected()
+    made.connected(false)
     await clock.advance(0)
     const before = reads.length
     made.offer([row(2)])
@@ -171,7 +171,7 @@ describe("reading rows as they come", () => {
   it("sends a large backlog in messages of bounded size, the cursor after each", async () => {
     const { clock, ids, cursors, state, made } = follower()
     state.store = Array.from({ length: 999 }, (_, index) => index + 1)
-    made.connected()
+    made.connected(false)
     await clock.advance(0)
     expect(ids.length).toBe(999)
     expect(Math.max(...state.told.map(({ rows }) => rows.length))).toBeLessThanOrEqual(200)
@@ -180,7 +180,7 @@ describe("reading rows as they come", () => {
 
   it("does nothing more once it is stopped", async () => {
     const { clock, reads, made } = follower()
-    made.connected()
+    made.connected(false)
     await made.stop()
     const before = reads.length
     made.ring(5)

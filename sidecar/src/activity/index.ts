@@ -30,8 +30,11 @@ export interface ActivityFollowerOptions {
 }
 
 export interface ActivityFollower {
-  /** A connection was made: the store is looked at before anything of it is believed. */
-  connected(): void
+  /**
+   * A connection was made: the store is looked at before anything of it is believed. `unseenLife`: the engine may have
+   * lived without one since the last connection ended.
+   */
+  connected(unseenLife: boolean): void
   /** The connection ended. `inflight`: how many requests were in flight then, null if unknown. */
   ended(inflight: number | null): void
   /** There may be new rows; `id` is one that is known to exist. */
@@ -109,7 +112,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
 
   async function pass(): Promise<void> {
     const of = connection
-    follow ??= onConnected(await begin())
+    follow ??= onConnected(await begin(), { unseenLife: true, at: instantOf(clock.now()) })
     const page = pageOffered(follow) ?? (await read(follow))
     if (of !== connection || stopped) return
     options.onRows?.(page.rows)
@@ -152,13 +155,13 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   }
 
   return {
-    connected() {
+    connected(unseenLife) {
       connection += 1
       captures.forget()
       online = true
       told = null
       offered = []
-      if (follow) follow = onConnected(follow)
+      if (follow) follow = onConnected(follow, { unseenLife, at: instantOf(clock.now()) })
       wake()
     },
     ended(inflight) {

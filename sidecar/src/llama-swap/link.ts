@@ -2,9 +2,11 @@ import type { Liveness } from "@boocontrol/shared/hosts"
 import type { Clock } from "../platform/clock.ts"
 import type { EngineHttp, HttpStream } from "./http.ts"
 import { EngineProblem, problemOf, unauthorized } from "./problems.ts"
-import { FIRST_LINK, reconnectDecision } from "./reconnect.ts"
+import { FIRST_LINK, mayTryAtOnce, reconnectDecision } from "./reconnect.ts"
 import type { Link, LinkEvent } from "./reconnect.ts"
+import { createVigil } from "./vigil.ts"
 
+const EVENTS_PATH = "/api/events"
 /** Not written to the engine's access log, so it may be asked often. */
 const HEALTH_PATH = "/wol-health"
 const HEALTH_EVERY_MS = 5_000
@@ -19,7 +21,8 @@ export type StreamEnd = "ended" | "cut" | "silent"
 export interface LinkHooks<P> {
   /** Asks what the engine can do; rejects when it cannot be used. */
   probe(): Promise<P>
-  opened(probe: P): void
+  /** `unseenLife`: an engine may have come and gone since the last stream ended. */
+  opened(probe: P, unseenLife: boolean): void
   bytes(chunk: Buffer): void
   closed(how: StreamEnd): void
   /** Liveness or problem changed. */
@@ -48,6 +51,14 @@ export function createLink<P>({ http, url, hasKey, clock, random, hooks }: LinkO
   let running: Promise<void> | null = null
   let link: Link = FIRST_LINK
   let stream: HttpStream | null = null
+  /** Aborted when the engine is back before its next try is due. */
+  let early = new AbortController()
+  const vigil = createVigil({
+    ...{ http, path: EVENTS_PATH, clock },
+    back(goneMs) {
+      if (mayTryAtOnce(link, goneMs)) early.abort()
+    },
+  })
 
   function apply(event: LinkEvent, problem: EngineProblem | null): number | null {
     const step = reconnectDecision(link, event, random())
@@ -58,10 +69,14 @@ export function createLink<P>({ http, url, hasKey, clock, random, hooks }: LinkO
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
+      vigil.begin()
+      early = new AbortController()
       const { event, problem } = await attempt()
-      if (stopping.signal.aborted) return
-      await clock.sleep(apply(event, problem) ?? 0, stopping.signal)
+      vigil.begin()
+      if (stopping.signal.aborted) break
+      await clock.sleep(apply(event, problem) ?? 0, AbortSignal.any([stopping.signal, early.signal]))
     }
+    vigil.stop()
   }
 
   async function attempt(): Promise<{ event: LinkEvent; problem: EngineProblem | null }> {
@@ -72,7 +87,7 @@ export function createLink<P>({ http, url, hasKey, clock, random, hooks }: LinkO
       const openedAtMs = clock.now()
       hooks.heard()
       apply({ kind: "opened" }, null)
-      hooks.opened(probe)
+      hooks.opened(probe, vigil.end())
       hooks.closed(await follow(stream))
       return { event: { kind: "lost", livedMs: clock.now() - openedAtMs }, problem: null }
     } catch (error) {
@@ -85,7 +100,7 @@ export function createLink<P>({ http, url, hasKey, clock, random, hooks }: LinkO
   }
 
   async function open(): Promise<HttpStream> {
-    const opened = await http.stream("/api/events", OPEN_TIMEOUT_MS)
+    const opened = await http.stream(EVENTS_PATH, OPEN_TIMEOUT_MS)
     if (opened.status === 200) return opened
     opened.close()
     if (opened.status === 401) throw unauthorized(url, hasKey)

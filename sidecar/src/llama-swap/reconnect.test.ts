@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { CIRCUIT_FAILURES, FIRST_LINK, reconnectDecision } from "./reconnect.ts"
+import { CAP_MS, CIRCUIT_FAILURES, FIRST_LINK, mayTryAtOnce, reconnectDecision } from "./reconnect.ts"
 import type { Link, LinkEvent } from "./reconnect.ts"
 
 function walk(events: LinkEvent[], random = 0): { link: Link; waits: (number | null)[] } {
@@ -72,4 +72,15 @@ describe("when to try the engine again", () => {
       }),
     )
   })
+
+  it.each([
+    ["a moment, before the circuit opens", CIRCUIT_FAILURES - 1, 200, true],
+    ["a moment, each second anew", CIRCUIT_FAILURES, 200, false],
+    ["long", CIRCUIT_FAILURES, CAP_MS, true],
+  ])(
+    "goes to an engine that is back at once where it was gone for %s: %#",
+    (_, failures, goneMs, expected) => {
+      expect(mayTryAtOnce({ liveness: "reconnecting", failures }, goneMs)).toBe(expected)
+    },
+  )
 })

@@ -56,6 +56,14 @@ export function reconnectDecision(link: Link, event: LinkEvent, random: number):
   }
 }
 
+/**
+ * An engine that was seen gone and answers again need not be waited for: what it does until then is not followed. One
+ * that comes and goes every second is, once the circuit is open.
+ */
+export function mayTryAtOnce(link: Link, goneMs: number): boolean {
+  return link.failures < CIRCUIT_FAILURES || goneMs >= CAP_MS
+}
+
 function failed(link: Link, jittered: (ms: number) => number): LinkStep {
   const failures = link.failures + 1
   if (failures >= CIRCUIT_FAILURES)

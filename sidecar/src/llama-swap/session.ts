@@ -69,6 +69,10 @@ export function createSession(options: SessionOptions): Session {
   const sources = { activity: tableSource(api), metrics: ringSource(api) }
   let era: Era = null
   let online = false
+  /** An engine may have lived since the follower's last connection, of which it was told nothing. */
+  let unseenLife = true
+  /** The follower was told of the connection that is open. */
+  let followed = false
   let decoder: SseDecoder | null = null
   /** Lists that came: a poll that was asked before the newest one says nothing about states. */
   let lists = 0
@@ -164,7 +168,9 @@ export function createSession(options: SessionOptions): Session {
     },
   })
 
-  function opened(probe: Probe): void {
+  function opened(probe: Probe, lifeBetween: boolean): void {
+    unseenLife ||= lifeBetween
+    followed = false
     era = probe.era
     online = true
     decoder = createSseDecoder({
@@ -177,7 +183,10 @@ export function createSession(options: SessionOptions): Session {
     safety.start()
     // Which program serves a model decides what the figures in its rows mean: it has to be known before them.
     void poll().then(() => {
-      if (online && era !== null) follower.connected()
+      if (!online || era === null || followed) return
+      followed = true
+      follower.connected(unseenLife)
+      unseenLife = false
     })
   }
 
@@ -192,6 +201,7 @@ export function createSession(options: SessionOptions): Session {
     // A cut connection to another machine says nothing about the engine there; a silent one nowhere.
     const ended = how === "ended" || (how === "cut" && !options.remote)
     follower.ended(ended ? inflight : null)
+    if (!followed) unseenLife = true
     fleet.ended(false)
   }
 

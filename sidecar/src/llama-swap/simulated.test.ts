@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest"
 import { startSimulatedHost } from "../../../deploy/demo/src/index.ts"
 import type { HostScenarioInput, SimulatedHost } from "../../../deploy/demo/src/index.ts"
+import { manualClock } from "../platform/clock-manual.ts"
 import { emptyMemory, identitiesOf, startRig } from "./test/rig.ts"
 import type { Rig, RigOptions } from "./test/rig.ts"
 
@@ -123,6 +124,28 @@ describe.each(ERAS)("against %s", (_, era) => {
     expect(rig.notes("swap_restarted").length).toBe(era.persistent_store ? 0 : 1)
   })
 
+  it("claims what a life in between may have held, which ended before it was connected to", async () => {
+    const host = await hostOf(era)
+    const clock = manualClock()
+    const rig = rigOn(host, { clock })
+    await ask(host)
+    await rig.until("the row", () => rig.rows().length === 1)
+    // Awake long enough for the time before the start to be forgotten.
+    await clock.advance(4_000)
+    expect(rig.told.inflight.at(-1)?.total).toBe(0)
+    await host.control.restart()
+    await rig.until("the end is seen", () => rig.connector.status().liveness === "reconnecting")
+    await clock.advance(300)
+    await rig.until("the life in between is seen", () => host.control.streams() === 1)
+    await ask(host)
+    await host.control.restart()
+    await clock.advance(1_000)
+    await rig.until("connected again", () => rig.notes("engine_connected").length === 2)
+    await ask(host)
+    await rig.until("the row after", () => rig.rows().length >= 2)
+    expect(rig.notes("gap_suspected").length).toBe(era.persistent_store ? 0 : 1)
+  })
+
   it("follows on over a reload, which forgets rows only in the old era", async () => {
     const host = await hostOf(era)
     const rig = rigOn(host)
@@ -171,6 +194,23 @@ describe.each(ERAS)("against %s", (_, era) => {
     expect(lines().filter((line) => line === "hello from the engine").length).toBe(1)
     expect(lines().filter((line) => line.includes("boocontrol-sidecar"))).toEqual([])
   })
+})
+
+it("is connected to again as soon as it is back, however long the next try is off", async () => {
+  const host = await hostOf()
+  const clock = manualClock()
+  const rig = rigOn(host, { clock })
+  await connected(rig)
+  await host.control.refuseConnections(true)
+  await rig.until("it is gone", () => rig.connector.status().liveness === "reconnecting")
+  await clock.advance(1_000)
+  await rig.until("a try failed", () => rig.connector.status().problem?.code === "ENGINE_UNREACHABLE")
+  // The next is due in two seconds.
+  await clock.advance(500)
+  await host.control.refuseConnections(false)
+  await clock.advance(250)
+  await connected(rig)
+  expect(rig.notes("engine_connected")).toHaveLength(2)
 })
 
 describe.each(ERAS)("captures of %s", (_, era) => {

@@ -46,6 +46,8 @@ export interface RigOptions {
   remote?: boolean
   /** How much faster than real time the connector's waits pass. */
   speed?: number
+  /** In place of real time. */
+  clock?: Clock
 }
 
 /** A connector on a real address, with everything around it recorded. */
@@ -85,7 +87,7 @@ export function startRig(url: string, options: RigOptions = {}): Rig {
       ask: () => Promise.resolve(memory.hubAnswers ? { v: 1, row: memory.hub, sample_ts: null } : null),
     },
     gpuMemory: { usedMib: () => null, processes: () => [] },
-    clock: hurried(options.speed ?? 20),
+    clock: options.clock ?? hurried(options.speed ?? 20),
     random: () => 0,
     remote: options.remote ?? false,
     log: () => {},
