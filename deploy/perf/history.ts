@@ -1,6 +1,6 @@
 import { HostId } from "@boocontrol/shared/ids"
 import { instantOf } from "@boocontrol/shared/time"
-import { sumUpDays } from "../../hub/src/activity/store/sums.ts"
+import { sumUpAll } from "../../hub/src/activity/store/sums.ts"
 import { silentLog } from "../../hub/src/platform/log.ts"
 import type { Sql } from "../../hub/src/platform/postgres.ts"
 import { slotOf } from "../../hub/src/retention/core/partitions.ts"
@@ -195,5 +195,5 @@ export async function makeRequests(sql: Sql, { nowMs, hosts, days, requests }: H
     insert into control_dirty_request_hours
     select distinct date_trunc('hour', ts, 'UTC'), provider_id, now() from control_requests
     where ts >= date_trunc('hour', ${instantOf(nowMs)}::timestamptz, 'UTC')`
-  while ((await sumUpDays(sql, nowMs)) > 0);
+  while ((await sumUpAll(sql, nowMs)) > 0);
 }

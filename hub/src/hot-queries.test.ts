@@ -4,8 +4,8 @@ import { instantOf } from "@boocontrol/shared/time"
 import { testDatabase } from "../../deploy/test/services/postgres.ts"
 import { rowsQuery } from "./activity/callers/store.ts"
 import { pageQuery } from "./activity/store/read.ts"
-import { statsQuery } from "./activity/store/stats.ts"
-import { sumUpDays } from "./activity/store/sums.ts"
+import { LONGER_SUMS, statsQuery } from "./activity/store/stats.ts"
+import { sumUpLonger } from "./activity/store/sums.ts"
 import { manualClock } from "./platform/clock-manual.ts"
 import { silentLog } from "./platform/log.ts"
 import { migrate } from "./platform/migrate.ts"
@@ -83,7 +83,7 @@ beforeAll(async () => {
     from generate_series(0, 19) f, generate_series(0, ${30 * 144}::int) n`
   await sql`
     delete from control_dirty_request_hours where hour < ${now}::timestamptz - interval '3 hours'`
-  while ((await sumUpDays(sql, NOON)) > 0);
+  for (const longer of LONGER_SUMS) while ((await sumUpLonger(sql, longer, NOON)) > 0);
   // As autovacuum does; before it, the newest words wait in a list beside the index.
   await sql`vacuum analyze`
 }, 60_000)

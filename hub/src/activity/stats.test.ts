@@ -11,8 +11,8 @@ import type { Sql } from "../platform/postgres.ts"
 import { createActivity } from "./index.ts"
 import type { Activity } from "./index.ts"
 import { activityMessage, observed } from "./samples-for-tests.ts"
-import { requestStats } from "./store/stats.ts"
-import { sumUpDays, sumUpHours } from "./store/sums.ts"
+import { LONGER_SUMS, requestStats } from "./store/stats.ts"
+import { sumUpAll as sumUpSome, sumUpHours } from "./store/sums.ts"
 import type { StatsWanted } from "./store/stats.ts"
 
 const HOUR = 3_600_000
@@ -31,9 +31,13 @@ beforeAll(async () => {
 })
 afterAll(() => sql.end())
 beforeEach(async () => {
-  await sql`truncate control_requests, control_request_stats, control_request_days,
-    control_dirty_request_hours, control_dirty_request_days`
+  await empty()
 })
+
+async function empty(): Promise<void> {
+  await sql`truncate control_requests, control_request_stats, control_request_days, control_request_quarters,
+    control_dirty_request_hours, control_dirty_request_days, control_dirty_request_quarters`
+}
 
 const row = (atMs: number, given: Partial<ObservedRequest> = {}) =>
   observed({ swap_entry_id: ++entry, ts: instantOf(atMs), ...given })
@@ -41,7 +45,7 @@ const store = (host: string, ...rows: ObservedRequest[]) =>
   activity.storeBatch([activityMessage(rows, [], host)], { redelivered: false })
 
 async function sumUpAll(nowMs = NOON): Promise<void> {
-  for (const sumUp of [sumUpHours, sumUpDays]) while ((await sumUp(sql, nowMs)) > 0);
+  while ((await sumUpSome(sql, nowMs)) > 0);
 }
 
 const sums = async () =>
@@ -89,8 +93,7 @@ it("says the same as the rows, in any range, whatever is summed up already and w
   const requests = fc.array(someRequest, { maxLength: 25 })
   await fc.assert(
     fc.asyncProperty(requests, requests, range, async (early, late, [endsAgo, minutes]) => {
-      await sql`truncate control_requests, control_request_stats, control_request_days,
-    control_dirty_request_hours, control_dirty_request_days`
+      await empty()
       const asked = wanted(NOON - (endsAgo + minutes) * 60_000, NOON - endsAgo * 60_000)
       for (const batch of [early, late]) {
         for (const { host, minutesAgo, ...given } of batch)
@@ -116,8 +119,7 @@ it("says the same as the rows over days, whatever of them is added up and whatev
   const minutes = fc.integer({ min: 1, max: 5 * 24 * 60 })
   await fc.assert(
     fc.asyncProperty(requests, requests, minutes, minutes, async (early, late, endsAgo, long) => {
-      await sql`truncate control_requests, control_request_stats, control_request_days,
-        control_dirty_request_hours, control_dirty_request_days`
+      await empty()
       const asked = wanted(NOON - (endsAgo + long) * 60_000, NOON - endsAgo * 60_000)
       for (const batch of [early, late]) {
         for (const { host, minutesAgo, ...given } of batch)
@@ -133,33 +135,35 @@ it("says the same as the rows over days, whatever of them is added up and whatev
   )
 })
 
-it("adds up a day when it is over, reads it instead of its hours, and gives the same bytes when it does so again", async () => {
-  const days = async () =>
-    (await sql`select s::text as text from control_request_days s order by 1`).map((one) =>
-      String(one["text"]),
+it.each(LONGER_SUMS)(
+  "adds up a $column when it is over, reads it, and gives the same bytes again",
+  async (longer) => {
+    const { table, column, marks: marked, widthMs } = longer
+    const whole = async () =>
+      (await sql`select s::text as text from ${sql(table)} s order by 1`).map((one) => String(one["text"]))
+    const over = Math.floor(NOON / widthMs) * widthMs - 2 * widthMs
+    await store(
+      "gpu-1",
+      row(over, { gen_tps: 0.1 }),
+      row(over + HOUR, { gen_tps: 0.2 }),
+      row(NOON - 3 * HOUR),
     )
-  const DAY = 24 * HOUR
-  await store(
-    "gpu-1",
-    row(NOON - 2 * DAY, { gen_tps: 0.1 }),
-    row(NOON - 2 * DAY - HOUR, { gen_tps: 0.2 }),
-    row(NOON - 2 * HOUR),
-  )
-  await sumUpAll()
-  const before = await days()
-  expect(before).toHaveLength(1)
-  expect(await sql`select day from control_dirty_request_days`).toEqual([
-    { day: instantOf(NOON - 12 * HOUR) },
-  ])
-  await sql`insert into control_dirty_request_days select day, provider_id from control_request_days`
-  await sumUpAll()
-  expect(await days()).toEqual(before)
-  const asked = wanted(NOON - 3 * DAY, NOON - DAY)
-  const figures = await requestStats(sql, asked)
-  expect(figures[0]?.requests).toBe(2)
-  await sql`delete from control_request_stats`
-  expect(await requestStats(sql, asked)).toEqual(figures)
-})
+    await sumUpAll(NOON - HOUR)
+    const before = await whole()
+    expect(before).toHaveLength(1)
+    expect(await sql`select ${sql(column)} as at from ${sql(marked)}`).toEqual([
+      { at: instantOf(Math.floor((NOON - 3 * HOUR) / widthMs) * widthMs) },
+    ])
+    await sql`insert into ${sql(marked)} select ${sql(column)}, provider_id from ${sql(table)}`
+    await sumUpAll(NOON - HOUR)
+    expect(await whole()).toEqual(before)
+    const asked = wanted(over - HOUR, over + widthMs)
+    const figures = await requestStats(sql, asked)
+    expect(figures[0]?.requests).toBe(2)
+    await sql`delete from control_request_stats`
+    expect(await requestStats(sql, asked)).toEqual(figures)
+  },
+)
 
 it.each(["ok", "error", "502", "200"])(
   "counts requests of status %s alike from sums and from rows",

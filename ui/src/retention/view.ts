@@ -29,6 +29,7 @@ const NAMES: Readonly<Record<string, string>> = {
   control_perf_rollup_1m_packed: "Samples, 1 minute, packed",
   control_perf_rollup_5m_packed: "Samples, 5 minutes, packed",
   control_request_stats: "Requests, by the hour",
+  control_request_quarters: "Requests, by six hours",
   control_request_days: "Requests, by the day",
   route_dispatches: "Decisions of the gateway",
   route_flows: "Who sends what where",

@@ -65,32 +65,75 @@ export function statsQuery(sql: Sql, wanted: StatsWanted): Fragment {
     order by requests desc, provider_id, model, source`
 }
 
+/** Sums that hours add up to, the longest first. All are of stretches of UTC, aligned to its days. */
+export const LONGER_SUMS = [
+  {
+    ...{ table: "control_request_days", column: "day", marks: "control_dirty_request_days" },
+    ...{ width: "24 hours", widthMs: DAY_MS },
+  },
+  {
+    ...{ table: "control_request_quarters", column: "quarter", marks: "control_dirty_request_quarters" },
+    ...{ width: "6 hours", widthMs: 6 * HOUR_MS },
+  },
+] as const
+export type LongerSum = (typeof LONGER_SUMS)[number]
+
 /**
- * Whole days come from their sums, the hours beside them from theirs; what is cut at either end comes from rows. A day
- * whose sums are not up to date comes from its hours, an hour from its rows. All of it is one statement, which sees
- * one moment. A text is looked for in rows alone.
+ * Whole days come from their sums, quarters of days beside them from theirs, hours beside those from theirs; what is cut
+ * at either end comes from rows. A sum that is not up to date comes from its hours, an hour from its rows. All of it is
+ * one statement, which sees one moment. A text is looked for in rows alone.
  */
 function partsOf(sql: Sql, wanted: StatsWanted): Fragment[] {
   const fromMs = epochMsOf(wanted.from)
   const toMs = epochMsOf(wanted.to)
-  const firstMs = Math.ceil(fromMs / HOUR_MS) * HOUR_MS
-  const lastMs = Math.floor(toMs / HOUR_MS) * HOUR_MS
+  const hours = { fromMs: Math.ceil(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.floor(toMs / HOUR_MS) * HOUR_MS }
   const { from: _from, to: _to, ...filters } = wanted
-  if (filters.q !== undefined || firstMs >= lastMs) return [ofRows(sql, filters, wanted)]
-  const [first, last] = [instantOf(firstMs), instantOf(lastMs)]
-  const firstDayMs = Math.ceil(firstMs / DAY_MS) * DAY_MS
-  const lastDayMs = Math.floor(lastMs / DAY_MS) * DAY_MS
+  if (filters.q !== undefined || hours.fromMs >= hours.toMs) return [ofRows(sql, filters, wanted)]
+  const [first, last] = [instantOf(hours.fromMs), instantOf(hours.toMs)]
   const parts = [ofDirtyHours(sql, filters, { from: first, to: last })]
-  if (firstDayMs >= lastDayMs) parts.push(ofHours(sql, filters, { from: first, to: last }))
-  else {
-    const days = { from: instantOf(firstDayMs), to: instantOf(lastDayMs) }
-    parts.push(ofDays(sql, filters, days), ofHoursOfDirtyDays(sql, filters, days))
-    if (firstMs < firstDayMs) parts.push(ofHours(sql, filters, { from: first, to: days.from }))
-    if (lastDayMs < lastMs) parts.push(ofHours(sql, filters, { from: days.to, to: last }))
+  let left = [hours]
+  for (const longer of LONGER_SUMS) {
+    const whole = left.flatMap((span) => wholeOf(span, longer.widthMs) ?? [])
+    if (whole.length === 0) continue
+    parts.push(ofLonger(sql, filters, { longer, spans: whole }))
+    parts.push(ofHoursOfDirty(sql, filters, { longer, spans: whole }))
+    left = left.flatMap((span) => besides(span, wholeOf(span, longer.widthMs)))
   }
-  if (fromMs < firstMs) parts.push(ofRows(sql, filters, { from: wanted.from, to: first }))
-  if (lastMs < toMs) parts.push(ofRows(sql, filters, { from: last, to: wanted.to }))
+  if (left.length > 0) parts.push(ofHours(sql, filters, left))
+  if (fromMs < hours.fromMs) parts.push(ofRows(sql, filters, { from: wanted.from, to: first }))
+  if (hours.toMs < toMs) parts.push(ofRows(sql, filters, { from: last, to: wanted.to }))
   return parts
+}
+
+interface Span {
+  fromMs: number
+  toMs: number
+}
+
+/** The longest part of a span that is whole stretches; null: there is none. */
+function wholeOf({ fromMs, toMs }: Span, widthMs: number): Span | null {
+  const whole = {
+    fromMs: Math.ceil(fromMs / widthMs) * widthMs,
+    toMs: Math.floor(toMs / widthMs) * widthMs,
+  }
+  return whole.fromMs < whole.toMs ? whole : null
+}
+
+/** What is left of a span on either side of a part of it. */
+function besides(span: Span, part: Span | null): Span[] {
+  if (part === null) return [span]
+  return [
+    { fromMs: span.fromMs, toMs: part.fromMs },
+    { fromMs: part.toMs, toMs: span.toMs },
+  ].filter(({ fromMs, toMs }) => fromMs < toMs)
+}
+
+/** That a column is within one of some spans. */
+function within(sql: Sql, column: string, spans: readonly Span[]): Fragment {
+  const each = spans.map(
+    ({ fromMs, toMs }) => sql`${sql(column)} >= ${instantOf(fromMs)} and ${sql(column)} < ${instantOf(toMs)}`,
+  )
+  return sql`(${each.reduce((all, one) => sql`${all} or ${one}`)})`
 }
 
 interface Range {
@@ -120,39 +163,52 @@ function ofDirtyHours(sql: Sql, filters: ActivityFilters, { from, to }: Range): 
     group by 1, 2, 3, 4`
 }
 
-function ofHours(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
+function ofHours(sql: Sql, filters: ActivityFilters, spans: readonly Span[]): Fragment {
   return sql`
     select provider_id, model, source, failed, ${sql.unsafe(SUMMED)}
     from control_request_stats s
-    where hour >= ${from} and hour < ${to} and ${matching(sql, filters, "failed")}
+    where ${within(sql, "hour", spans)} and ${matching(sql, filters, "failed")}
       and not exists (
         select from control_dirty_request_hours d where d.provider_id = s.provider_id and d.hour = s.hour)`
 }
 
-function ofDays(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
-  return sql`
-    select provider_id, model, source, failed, ${sql.unsafe(SUMMED)}
-    from control_request_days s
-    where day >= ${from} and day < ${to} and ${matching(sql, filters, "failed")}
-      and not exists (
-        select from ${dirtyDays(sql, { from, to })} d where d.provider_id = s.provider_id and d.day = s.day)`
+interface LongerSpans {
+  longer: LongerSum
+  spans: readonly Span[]
 }
 
-function ofHoursOfDirtyDays(sql: Sql, filters: ActivityFilters, { from, to }: Range): Fragment {
+function ofLonger(sql: Sql, filters: ActivityFilters, { longer, spans }: LongerSpans): Fragment {
+  const { table, column } = longer
+  return sql`
+    select provider_id, model, source, failed, ${sql.unsafe(SUMMED)}
+    from ${sql(table)} s
+    where ${within(sql, column, spans)} and ${matching(sql, filters, "failed")}
+      and not exists (
+        select from ${dirty(sql, { longer, spans })} d
+        where d.provider_id = s.provider_id and d.stretch = s.${sql(column)})`
+}
+
+function ofHoursOfDirty(sql: Sql, filters: ActivityFilters, { longer, spans }: LongerSpans): Fragment {
   return sql`
     select provider_id, model, source, failed, ${sql.unsafe(SUMMED)}
     from control_request_stats s
-    where hour >= ${from} and hour < ${to} and ${matching(sql, filters, "failed")}
-      and (provider_id, date_trunc('day', hour, 'UTC')) in (select provider_id, day from ${dirtyDays(sql, { from, to })} d)
+    where ${within(sql, "hour", spans)} and ${matching(sql, filters, "failed")}
+      and (provider_id, ${stretchOf(sql, longer)}) in (
+        select provider_id, stretch from ${dirty(sql, { longer, spans })} d)
       and not exists (
         select from control_dirty_request_hours d where d.provider_id = s.provider_id and d.hour = s.hour)`
 }
 
-/** Days of which hours, or rows of hours, changed since they were added up. */
-function dirtyDays(sql: Sql, { from, to }: Range): Fragment {
+/** Stretches of which hours, or rows of hours, changed since they were added up. */
+function dirty(sql: Sql, { longer, spans }: LongerSpans): Fragment {
+  const { column, marks } = longer
   return sql`(
-    select provider_id, day from control_dirty_request_days where day >= ${from} and day < ${to}
+    select provider_id, ${sql(column)} as stretch from ${sql(marks)} where ${within(sql, column, spans)}
     union
-    select provider_id, date_trunc('day', hour, 'UTC') from control_dirty_request_hours
-    where hour >= ${from} and hour < ${to})`
+    select provider_id, ${stretchOf(sql, longer)} from control_dirty_request_hours where ${within(sql, "hour", spans)})`
+}
+
+/** The stretch that an hour is part of. */
+function stretchOf(sql: Sql, { width }: LongerSum): Fragment {
+  return sql`date_bin(${width}::interval, hour, '2000-01-01T00:00Z')`
 }

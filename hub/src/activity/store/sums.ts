@@ -1,10 +1,10 @@
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
-import { FAILED, SUMMED, SUMS } from "./stats.ts"
+import { FAILED, LONGER_SUMS, SUMMED, SUMS } from "./stats.ts"
+import type { LongerSum } from "./stats.ts"
 
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 /** Hours summed up in one transaction: small enough that those who insert never wait long for a mark. */
 const BATCH = 500
 
@@ -83,50 +83,59 @@ const ADDED = `
   sum(duration_us)::bigint as duration_us, sum(duration_count)::int as duration_count`
 
 /**
- * Adds up days that are over and whose hours changed. Resolves to how many it took. As with hours: several hubs take
- * different ones, again gives the same rows, and a day is not replaced by less than it was.
+ * Adds up stretches that are over and whose hours changed. Resolves to how many it took. As with hours: several hubs take
+ * different ones, again gives the same rows, and a stretch is not replaced by less than it was.
  */
-export async function sumUpDays(sql: Sql, nowMs: number): Promise<number> {
+export async function sumUpLonger(sql: Sql, longer: LongerSum, nowMs: number): Promise<number> {
+  const { column, width, widthMs } = longer
+  const [table, marked, at] = [sql(longer.table), sql(longer.marks), sql(column)]
   return await sql.begin(async (tx) => {
-    const marks = await tx<{ provider_id: string; day: Instant }[]>`
-      delete from control_dirty_request_days d
+    const marks = await tx<{ provider_id: string; at: Instant }[]>`
+      delete from ${marked} d
       using (
-        select day, provider_id from control_dirty_request_days
-        where day <= ${instantOf(nowMs - DAY_MS - SETTLE_MS)}
-        order by day, provider_id limit ${BATCH}
+        select ${at}, provider_id from ${marked}
+        where ${at} <= ${instantOf(nowMs - widthMs - SETTLE_MS)}
+        order by ${at}, provider_id limit ${BATCH}
         for update skip locked
       ) taken
-      where d.day = taken.day and d.provider_id = taken.provider_id
-      returning d.provider_id, d.day`
-    const days = marks.map(({ day }) => day).sort()
-    const [first] = days
-    const last = days.at(-1)
+      where d.${at} = taken.${at} and d.provider_id = taken.provider_id
+      returning d.provider_id, d.${at} as at`
+    const starts = marks.map((mark) => mark.at).sort()
+    const [first] = starts
+    const last = starts.at(-1)
     if (first === undefined || last === undefined) return 0
-    const end = instantOf(epochMsOf(last) + DAY_MS)
-    const list = tx`json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, day timestamptz)`
+    const end = instantOf(epochMsOf(last) + widthMs)
+    const list = tx`json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, at timestamptz)`
     await tx`
       with sums as (
-        select m.day, m.provider_id, model, source, status_code, failed, ${tx.unsafe(ADDED)}
+        select m.at, m.provider_id, model, source, status_code, failed, ${tx.unsafe(ADDED)}
         from ${list} join control_request_stats s
-          on s.provider_id = m.provider_id and s.hour >= m.day and s.hour < m.day + interval '24 hours'
+          on s.provider_id = m.provider_id and s.hour >= m.at and s.hour < m.at + ${width}::interval
         where s.hour >= ${first} and s.hour < ${end}
         group by 1, 2, 3, 4, 5, 6
       ), known as (
-        select s.day, s.provider_id, sum(s.requests) as requests
-        from ${list} join control_request_days s on s.provider_id = m.provider_id and s.day = m.day
-        where s.day >= ${first} and s.day < ${end}
+        select m.at, s.provider_id, sum(s.requests) as requests
+        from ${list} join ${table} s on s.provider_id = m.provider_id and s.${at} = m.at
+        where s.${at} >= ${first} and s.${at} < ${end}
         group by 1, 2
       ), fresh as (
-        select day, provider_id from sums left join known k using (day, provider_id)
-        group by day, provider_id, k.requests having sum(sums.requests) >= coalesce(k.requests, 0)
+        select at, provider_id from sums left join known k using (at, provider_id)
+        group by at, provider_id, k.requests having sum(sums.requests) >= coalesce(k.requests, 0)
       ), gone as (
-        delete from control_request_days s using fresh f
-        where s.day = f.day and s.provider_id = f.provider_id and s.day >= ${first} and s.day < ${end}
+        delete from ${table} s using fresh f
+        where s.${at} = f.at and s.provider_id = f.provider_id and s.${at} >= ${first} and s.${at} < ${end}
       )
-      insert into control_request_days (day, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)})
-      select day, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)}
-      from sums join fresh using (day, provider_id)
-      order by day, provider_id, model, source, status_code, failed`
+      insert into ${table} (${at}, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)})
+      select at, provider_id, model, source, status_code, failed, ${tx.unsafe(SUMMED)}
+      from sums join fresh using (at, provider_id)
+      order by at, provider_id, model, source, status_code, failed`
     return marks.length
   })
+}
+
+/** Adds up all that is over, of one length after the other. Resolves to how many stretches it took. */
+export async function sumUpAll(sql: Sql, nowMs: number): Promise<number> {
+  let taken = await sumUpHours(sql, nowMs)
+  for (const longer of LONGER_SUMS) taken += await sumUpLonger(sql, longer, nowMs)
+  return taken
 }

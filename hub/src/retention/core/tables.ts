@@ -40,6 +40,7 @@ export const SAMPLES = "control_perf_samples"
 export const SAMPLES_PACKED = "control_perf_samples_packed"
 export const REQUEST_STATS = "control_request_stats"
 export const REQUEST_DAYS = "control_request_days"
+export const REQUEST_QUARTERS = "control_request_quarters"
 export const DISPATCHES = "route_dispatches"
 export const FLOWS = "route_flows"
 
@@ -86,9 +87,13 @@ export function keptTables(tiers: readonly Tier[], retain: RetainSettings): Kept
       SAMPLES_PACKED,
     ),
     ...rollups,
-    // Hours and days of requests are kept as long as hours of samples.
+    // Sums of requests are kept as long as hours of samples.
     {
       ...{ table: REQUEST_STATS, column: "hour", period: "month", keptDays: daysOf("1h", retain) },
+      cover: null,
+    },
+    {
+      ...{ table: REQUEST_QUARTERS, column: "quarter", period: "month", keptDays: daysOf("1h", retain) },
       cover: null,
     },
     {
