@@ -46,7 +46,7 @@ const ROLLUP_MS = 20_000
 // Three samples late, at one a second, is a hiccup; a tier has no hiccups.
 const RAW_TOLERANCE_MS = 3_000
 
-async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions): Promise<string> {
+async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions): Promise<Buffer> {
   const nowMs = clock.now()
   const toMs = query.to === undefined ? nowMs : epochMsOf(query.to)
   const fromMs = query.from === undefined ? toMs - HOUR_MS : epochMsOf(query.from)
@@ -63,7 +63,7 @@ async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions)
   const settledMs = nowMs - TRAVEL_MS - (isRaw ? 0 : widthOf(tier) + ROLLUP_MS)
   const covered = series.covered()
   const missing = missingSpans(covered, { fromMs, toMs, settledMs, toleranceMs })
-  return series.answer(
+  const answer = series.answer(
     {
       provider_id: query.provider_id,
       tier,
@@ -75,6 +75,7 @@ async function perfOf(query: PerfQuery, { sql, clock, retainDays }: PerfOptions)
     },
     missing,
   )
+  return Buffer.from(answer.buffer)
 }
 
 // Longer than it takes until a bucket of the finest tier is there.

@@ -162,7 +162,7 @@ const HEAD: Omit<PerfReply, "gpus" | "sys"> = {
 const answerOf = (readings: readonly Reading[], missing: readonly Span[] = []): PerfReply => {
   const series = new SeriesInTheMaking({ fromMs: 0, toMs: 10_000, stepMs: 2_000 })
   for (const each of readings) series.add(each)
-  return PerfReply.parse(JSON.parse(series.answer(HEAD, missing)))
+  return PerfReply.parse(JSON.parse(new TextDecoder().decode(series.answer(HEAD, missing))))
 }
 
 it("draws means and extremes per step, and a null where the line has to break", () => {

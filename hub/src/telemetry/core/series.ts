@@ -1,8 +1,8 @@
-import type { Aggregate, PerfReply, SeriesPoint } from "@boocontrol/shared/telemetry"
+import type { Aggregate, PerfReply } from "@boocontrol/shared/telemetry"
 import { instantOf } from "@boocontrol/shared/time"
-import type { Instant } from "@boocontrol/shared/time"
 import { GPU_METRICS, SYS_METRICS, sumOf } from "./aggregate.ts"
 import type { Bucket, Metrics } from "./aggregate.ts"
+import { JsonBytes } from "./json-bytes.ts"
 import type { Covered, Span } from "./spans.ts"
 import { bucketOf } from "./tiers.ts"
 
@@ -34,9 +34,19 @@ interface Gpu {
 
 interface Step {
   at: number
-  /** The same for every reading of a moment, of which there are some sixty. */
-  ts: Instant
+  /** A point of this moment up to its first number: the same for every reading, of which there are some sixty. */
+  begin: Uint8Array
 }
+
+const ENCODER = new TextEncoder()
+const MIN = ENCODER.encode(',"min":')
+const MAX = ENCODER.encode(',"max":')
+const END = ENCODER.encode("}")
+const NOTHING = ENCODER.encode('null,"min":null,"max":null}')
+const OPEN = ENCODER.encode("[")
+const COMMA = ENCODER.encode(",")
+const CLOSE = ENCODER.encode("]")
+const WRITER = new JsonBytes()
 
 /**
  * Readings as series of at most one point per step, in whatever order they come. Each is added up and let go: kept
@@ -85,17 +95,21 @@ export class SeriesInTheMaking {
    * missing span: there a null point breaks the line. A reading that this machine never gives is an empty series, not a
    * line of nulls.
    */
-  answer(head: Omit<PerfReply, "gpus" | "sys">, missing: readonly Span[]): string {
+  answer(head: Omit<PerfReply, "gpus" | "sys">, missing: readonly Span[]): Uint8Array {
     const steps = this.#stepsWith(missing)
-    // Put together once: at a megabyte or two each copy counts.
-    const pieces = [JSON.stringify(head).slice(0, -1), ',"gpus":[']
+    const text = WRITER
+    text.text(`${JSON.stringify(head).slice(0, -1)},"gpus":[`)
     const gpus = [...this.#gpus.values()].sort((a, b) => a.index - b.index)
     for (const [place, { index, uuid, name, metrics }] of gpus.entries()) {
       const gpu = JSON.stringify({ index, uuid, name }).slice(0, -1)
-      pieces.push(place === 0 ? "" : ",", gpu, ',"series":', ...seriesText(GPU_METRICS, metrics, steps), "}")
+      text.text(`${place === 0 ? "" : ","}${gpu},"series":`)
+      writeSeries(text, { metrics: GPU_METRICS, read: metrics, steps })
+      text.text("}")
     }
-    pieces.push('],"sys":', ...seriesText(SYS_METRICS, this.#sys, steps), "}")
-    return pieces.join("")
+    text.text('],"sys":')
+    writeSeries(text, { metrics: SYS_METRICS, read: this.#sys, steps })
+    text.text("}")
+    return text.take()
   }
 
   #placeOf(startMs: number): number {
@@ -123,7 +137,10 @@ export class SeriesInTheMaking {
     for (const [at, known] of this.#known.entries()) if (known === 1) places.add(at)
     return [...places]
       .sort((a, b) => a - b)
-      .map((at) => ({ at, ts: instantOf(this.#firstMs + at * this.#stepMs) }))
+      .map((at) => {
+        const ts = instantOf(this.#firstMs + at * this.#stepMs)
+        return { at, begin: ENCODER.encode(`{"ts":"${ts}","mean":`) }
+      })
   }
 }
 
@@ -136,30 +153,43 @@ function addTo(columns: Columns, read: Aggregate, step: number): void {
   columns[at + 3] = before === 0 ? read.max : Math.max(columns[at + 3] ?? 0, read.max)
 }
 
-function seriesText(
-  metrics: readonly string[],
-  read: ReadonlyMap<string, Columns>,
-  steps: readonly Step[],
-): string[] {
-  const pieces = ["{"]
-  for (const metric of metrics) {
-    const columns = read.get(metric)
-    const points = columns === undefined ? [] : steps.map((step) => pointOf(columns, step))
-    const isRead = points.some(({ mean }) => mean !== null)
-    pieces.push(`${pieces.length === 1 ? "" : ","}"${metric}":`, isRead ? JSON.stringify(points) : "[]")
-  }
-  pieces.push("}")
-  return pieces
+interface Series {
+  metrics: readonly string[]
+  read: ReadonlyMap<string, Columns>
+  steps: readonly Step[]
 }
 
-function pointOf(columns: Columns, { at: step, ts }: Step): SeriesPoint {
-  const at = step * PER_STEP
-  const known = columns[at] ?? 0
-  if (known === 0) return { ts, mean: null, min: null, max: null }
-  return {
-    ts,
-    mean: Math.round(((columns[at + 1] ?? 0) / known) * 1e3) / 1e3,
-    min: columns[at + 2] ?? null,
-    max: columns[at + 3] ?? null,
+function writeSeries(text: JsonBytes, { metrics, read, steps }: Series): void {
+  for (const [place, metric] of metrics.entries()) {
+    text.text(`${place === 0 ? "{" : ","}"${metric}":`)
+    const columns = read.get(metric)
+    if (columns === undefined || !steps.some(({ at }) => isKnown(columns, at))) text.text("[]")
+    else writePoints(text, columns, steps)
   }
+  text.text("}")
+}
+
+function writePoints(text: JsonBytes, columns: Columns, steps: readonly Step[]): void {
+  text.bytes(OPEN)
+  for (const [place, { at: step, begin }] of steps.entries()) {
+    if (place > 0) text.bytes(COMMA)
+    text.bytes(begin)
+    if (isKnown(columns, step)) writePoint(text, columns, step * PER_STEP)
+    else text.bytes(NOTHING)
+  }
+  text.bytes(CLOSE)
+}
+
+function writePoint(text: JsonBytes, columns: Columns, at: number): void {
+  const mean = (columns[at + 1] ?? 0) / (columns[at] ?? 1)
+  text.number(Math.round(mean * 1e3) / 1e3)
+  text.bytes(MIN)
+  text.number(columns[at + 2] ?? 0)
+  text.bytes(MAX)
+  text.number(columns[at + 3] ?? 0)
+  text.bytes(END)
+}
+
+function isKnown(columns: Columns, step: number): boolean {
+  return (columns[step * PER_STEP] ?? 0) > 0
 }
