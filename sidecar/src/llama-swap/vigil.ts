@@ -128,7 +128,7 @@ export function createVigil({ http, path, clock, back }: VigilOptions): Vigil {
       goneSinceMs = null
       alive = false
       // What woke this process may be what ended the stream, some moments ago.
-      unseenLife = now - Math.max(stalledMs, dueMs) > STALL_MS || now - stalledMs < STALL_MS
+      unseenLife = now - Math.max(stalledMs, dueMs) > STALL_MS || Math.abs(now - stalledMs) < STALL_MS
       // Not at once: an engine that is ending may answer for some milliseconds more than its streams last.
       schedule(KNOCK_MS)
     },
