@@ -119,7 +119,7 @@ const money = z.optional(z.nullable(z.number().check(z.positive())))
 /** Body of `POST /keys`. Absent and null: no limit. */
 export const NewGatewayKey = z.strictObject({
   label: SourceLabel,
-  /** Exact names, or `auto:*`-like patterns with one `*`. */
+  /** Exact names, or `auto:*`-like patterns in which `*` stands for anything. */
   models: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(300))).check(z.maxLength(200))),
   requests_per_min: limit,
   tokens_per_min: limit,

@@ -116,6 +116,8 @@ it.each([
   [["auto:*", "q*4"], "auto:code", true],
   [["q*4"], "q4", true],
   [["q4*4"], "q4", false],
+  [["*coder*"], "qwen3-coder-30b", true],
+  [["*coder*"], "qwen3-30b", false],
   [[], "m", false],
 ])("%j allows %s: %s", (patterns, model, allowed) => {
   expect(allows(patterns, model)).toBe(allowed)

@@ -1,3 +1,5 @@
+import { fitsWildcard } from "@boocontrol/shared/wildcard"
+
 /** What a key may use; null no limit. */
 export interface KeyLimits {
   readonly requests_per_min: number | null
@@ -167,10 +169,5 @@ export function estimateTokens(ask: {
 
 /** `*` stands for anything: `qwen*`, `auto:*`. */
 export function allows(patterns: readonly string[], model: string): boolean {
-  return patterns.some((pattern) => {
-    const star = pattern.indexOf("*")
-    if (star === -1) return pattern === model
-    const [head, tail] = [pattern.slice(0, star), pattern.slice(star + 1)]
-    return model.length >= head.length + tail.length && model.startsWith(head) && model.endsWith(tail)
-  })
+  return patterns.some((pattern) => fitsWildcard(pattern, model))
 }

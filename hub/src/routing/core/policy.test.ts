@@ -81,6 +81,7 @@ describe("what a rule picks", () => {
   it("takes a pattern for what it says, not for an expression", () => {
     expect(pattern("a.b")("axb")).toBe(false)
     expect(pattern("(*)[")("(anything)[")).toBe(true)
+    expect(pattern(`${"*a".repeat(20)}*b`)("A".repeat(16_000))).toBe(false)
   })
 })
 

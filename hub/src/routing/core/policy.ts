@@ -1,5 +1,6 @@
 import type { RouteMatch, RoutePick, RoutePolicy, RouteRule } from "@boocontrol/shared/route-policy"
 import type { RouteAsk } from "@boocontrol/shared/routing"
+import { fitsWildcard } from "@boocontrol/shared/wildcard"
 import { placeKey, providerOf } from "./view.ts"
 import type { Place, RouteView } from "./view.ts"
 
@@ -59,9 +60,8 @@ export function placesOf(rule: CompiledRule, view: RouteView): Place[] {
 
 /** `*` stands for any run of characters; case does not count. */
 export function pattern(text: string): (value: string) => boolean {
-  const escaped = text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll(/\*+/g, ".*")
-  const expression = new RegExp(`^${escaped}$`, "is")
-  return (value) => expression.test(value)
+  const wanted = text.toLowerCase()
+  return (value) => fitsWildcard(wanted, value.toLowerCase())
 }
 
 function anyOf(patterns: readonly string[] | undefined): ((value: string) => boolean) | null {
