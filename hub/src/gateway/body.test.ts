@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { PassThrough } from "node:stream"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { createBodyDesk, isProblem } from "./body.ts"
 import type { BodyDesk, ReadBody } from "./body.ts"
 import type { GatewayProblem } from "./core/errors.ts"
@@ -19,6 +19,37 @@ function reading(desk: BodyDesk): Fake {
   return request
 }
 const codeOf = (outcome: Outcome) => (isProblem(outcome) ? outcome.code : "read")
+
+it.each([
+  ["a list", "[[],", "[]]"],
+  ["an object that goes on after its end", '{"a":[[],', '[]]},{"b":['],
+  ["an object nested too deep", `{"a":${"[".repeat(300)}`, "[],"],
+])("refuses %s without parsing it, and as soon as that is known", async (_name, begin, more) => {
+  const desk = createBodyDesk(() => 0)
+  const parse = vi.spyOn(JSON, "parse")
+  const short = reading(desk)
+  short.end(begin + more.repeat(40_000))
+  expect(codeOf(await short.outcome)).toMatch(/^(not_json|too_deep)$/)
+  const long = reading(desk)
+  // Its end never comes.
+  long.write(begin + more.repeat(3 * MIB))
+  expect(codeOf(await long.outcome)).toMatch(/^(not_json|too_deep)$/)
+  expect(parse).not.toHaveBeenCalled()
+  parse.mockRestore()
+})
+
+it("says where a small body breaks, and names a byte order mark", async () => {
+  const desk = createBodyDesk(() => 0)
+  const refused = async (body: string) => {
+    const request = reading(desk)
+    request.end(body)
+    return request.outcome
+  }
+  expect(await refused('{"model":"m",}')).toMatchObject({ message: expect.stringContaining("position 13") })
+  expect(await refused('\ufeff{"model":"m"}')).toMatchObject({
+    ...{ code: "not_json", message: expect.stringContaining("byte order mark") },
+  })
+})
 
 it("gives back what clients held that went away in the middle of their bodies", async () => {
   const desk = createBodyDesk(() => 0)

@@ -136,8 +136,8 @@ export function createBodyDesk(now: () => number): BodyDesk {
       const head = whole()
       if (boundary === null) {
         const known = jsonBody(head, { isComplete: false, named })
-        if (!isProblem(known)) passOn(known)
-        return
+        if (known === null) return
+        return isProblem(known) ? end(known) : passOn(known)
       }
       if (named !== null) return passOn(untouched(head, named))
       const look = formModel(head, boundary, formFrom)
@@ -187,7 +187,7 @@ interface Around {
 function knownOf(head: Buffer, { boundary, named, path }: Around): Known | GatewayProblem {
   const isJson = head.length > 0 && boundary === null
   if (named !== null && !isJson) return untouched(head, named)
-  if (isJson) return jsonBody(head, { isComplete: true, named })
+  if (isJson) return jsonBody(head, { isComplete: true, named }) ?? problems.noModel()
   return boundary === null || head.length === 0 ? queryBody(path) : wholeForm(head, boundary)
 }
 
@@ -201,21 +201,29 @@ function queryBody(target: string): Known | GatewayProblem {
   return { head: Buffer.alloc(0), model, scanned: null, named: () => Buffer.alloc(0) }
 }
 
+/** Null where it says no model, or not yet; what is wrong with a beginning is wrong whatever follows. */
 function jsonBody(
   head: Buffer,
   { isComplete, named }: { isComplete: boolean; named: string | null },
-): Known | GatewayProblem {
+): Known | GatewayProblem | null {
   const scanned = scanBody(head)
   if (scanned === "deep")
     return problems.badRequest(`The body is nested deeper than ${MAX_DEPTH} levels`, "too_deep")
   if (scanned === "odd" || (isComplete && !scanned.complete)) return notJson(head)
   if (named !== null) return { ...untouched(head, named), scanned }
-  if (scanned.model === null || scanned.model === "") return problems.noModel()
+  if (scanned.model === null || scanned.model === "") return null
   return { head, model: scanned.model, scanned, named: (model) => withModel(head, scanned, model) ?? head }
 }
 
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+// To parse a large body takes seconds and gigabytes, and nobody else is served meanwhile.
+const EXPLAINED_BYTES = 64 * 1024
+
 /** The parser's own words on what it does not like, without what stands in the body. */
 function notJson(head: Buffer): GatewayProblem {
+  if (head.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK))
+    return problems.badRequest("The body begins with a byte order mark: send it without", "not_json")
+  if (head.length > EXPLAINED_BYTES) return problems.badRequest("The body is not a JSON object", "not_json")
   try {
     const parsed: unknown = JSON.parse(head.toString("utf8"))
     const what = Array.isArray(parsed) ? "a list" : typeof parsed

@@ -61,10 +61,11 @@ const LONGEST_KEY = Math.max(...[...KEYS].map((key) => key.length))
  */
 export function scanBody(body: Buffer): ScanResult {
   const end = body.length
-  let at = skipBlank(body, 0)
-  if (at >= end || body[at] !== OPEN_BRACE) return "odd"
-  at = skipBlank(body, at + 1)
   const found: Found = { modelSpans: [], stream: null, maxTokens: new Map(), tools: null, promptAt: null }
+  let at = skipBlank(body, 0)
+  if (at >= end) return conclude(body, found, null)
+  if (body[at] !== OPEN_BRACE) return "odd"
+  at = skipBlank(body, at + 1)
   if (body[at] === CLOSE_BRACE) return conclude(body, found, { end: at + 1 })
   for (;;) {
     if (at >= end) return conclude(body, found, null)
