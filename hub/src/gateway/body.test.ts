@@ -8,6 +8,8 @@ import type { GatewayProblem } from "./core/errors.ts"
 const MIB = 1024 * 1024
 const large = Buffer.concat([Buffer.from('{"model":"m","x":"'), Buffer.alloc(60 * MIB, "a")])
 
+const v1 = { path: "/v1/completions", upstream: null }
+
 type Outcome = ReadBody | GatewayProblem
 type Fake = PassThrough & { headers: Record<string, string>; outcome: Promise<Outcome> }
 
@@ -15,7 +17,7 @@ type Fake = PassThrough & { headers: Record<string, string>; outcome: Promise<Ou
 function reading(desk: BodyDesk): Fake {
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const request = Object.assign(new PassThrough(), { headers: {}, outcome: promise })
-  desk.read(request as unknown as IncomingMessage, { path: "/v1/completions", upstream: null }, resolve)
+  desk.read(request as unknown as IncomingMessage, { ...v1, isWhole: false }, resolve)
   return request
 }
 const codeOf = (outcome: Outcome) => (isProblem(outcome) ? outcome.code : "read")
@@ -117,7 +119,7 @@ it("passes a form on as soon as it is long where the path has named the model", 
   const headers = { "content-type": "multipart/form-data; boundary=x" }
   const request = Object.assign(new PassThrough(), { headers })
   const upstream = { model: "whisper", rest: "/v1/audio/transcriptions" }
-  desk.read(request as unknown as IncomingMessage, { path: "/upstream/x", upstream }, resolve)
+  desk.read(request as unknown as IncomingMessage, { path: "/upstream/x", upstream, isWhole: false }, resolve)
   request.write(
     `--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n`.padEnd(200_000, "a"),
   )

@@ -71,7 +71,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
 
   function read(
     request: IncomingMessage,
-    { path, upstream }: Asked,
+    { path, upstream, isWhole }: Asked,
     done: (body: ReadBody | GatewayProblem) => void,
   ): BodyReader | null {
     const { headers } = request
@@ -91,7 +91,8 @@ export function createBodyDesk(now: () => number): BodyDesk {
     let counted = 0
     let formFrom = 0
     // Each look puts the pieces together: twice as far each time, so that all looks copy a body twice at most.
-    let nextLook = boundary === null ? HOLD_BYTES : COUNTED_FROM_BYTES
+    const jsonLook = isWhole ? Number.POSITIVE_INFINITY : HOLD_BYTES
+    let nextLook = boundary === null ? jsonLook : COUNTED_FROM_BYTES
     const startedMs = now()
 
     const reader: BodyReader = {
@@ -174,7 +175,10 @@ export function createBodyDesk(now: () => number): BodyDesk {
   }
 }
 
-type Asked = Pick<Forward, "path" | "upstream">
+interface Asked extends Pick<Forward, "path" | "upstream"> {
+  /** JSON is to be read to its end: of several models in it the last counts. */
+  readonly isWhole: boolean
+}
 type Known = Omit<ReadBody, "rest" | "bytes" | "release">
 
 interface Around {

@@ -134,7 +134,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       running.add(begun)
       begun.start()
     }
-    bodies.read(request, endpoint, (body) => {
+    const { path, upstream } = endpoint
+    bodies.read(request, { path, upstream, isWhole: key?.needsWholeBody ?? false }, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
       response.once("close", body.release)
       const keyLabel = key?.label ?? null
@@ -169,7 +170,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       )
     }
     const reply =
-      endpoint.does === "models" ? listing.models(entry.key?.mayUse ?? null) : listing.props(endpoint.model)
+      endpoint.does === "models"
+        ? listing.models(entry.key?.mayUse ?? null)
+        : listing.props(endpoint.model, entry.key)
     if (isProblem(reply)) return answer.refuse(reply)
     const body = Buffer.from(JSON.stringify(reply))
     answer.begin(200, ["content-type", "application/json", "content-length", String(body.length)], false)

@@ -6,6 +6,11 @@ import type { KeysStore, StoredKey, StoredUsage } from "./store.ts"
 
 const NOW_MS = Date.parse("2026-11-27T12:00:00Z")
 
+const small = {
+  ...({ model: "m", endpoint: "chat", servedBy: "any" } as const),
+  ...{ promptBytes: 4, maxTokens: 1, hasImages: false },
+}
+
 /** A store whose answers are as of when they were asked for, and come when the test lets them. */
 function slowStore() {
   const keys: StoredKey[] = []
@@ -33,7 +38,7 @@ function slowStore() {
           created_at: instantOf(NOW_MS),
         },
         ...{ requests_per_min: null, tokens_per_min: null, tokens_per_day: 1_000, tokens_per_month: null },
-        ...{ money_per_day: null, money_per_month: null },
+        ...{ money_per_day: wanted.money_per_day ?? null, money_per_month: null },
         ...{ expires_at: null, revoked_at: null, last_used_at: null },
       })
       return Promise.resolve()
@@ -78,7 +83,7 @@ describe("the keys in memory", () => {
     const { key, id } = await ring.make({ label: "busy" })
     const shown = ring.look(key)
     if (shown === null || !("key" in shown)) throw new Error("the key is not known")
-    const begun = shown.key.begin({ model: "m", promptBytes: 4, maxTokens: 1, hasImages: false })
+    const begun = shown.key.begin(small)
     if (!("settle" in begun)) throw new Error("the request was refused")
     begun.settle({ tokens: 600, money: null, atMs: NOW_MS })
     hold()
@@ -91,5 +96,23 @@ describe("the keys in memory", () => {
     expect(ring.list()[0]?.used).toMatchObject({ tokens_day: 600 })
     await ring.load()
     expect(ring.list()[0]?.used).toMatchObject({ tokens_day: 600 })
+  })
+
+  it("forget with the day what the dearest request cost, also where they are read again first", async () => {
+    const { store } = slowStore()
+    let nowMs = NOW_MS
+    const ring = new Keyring(store, () => nowMs)
+    const { key } = await ring.make({ label: "dear", money_per_day: 10 })
+    const begin = () => {
+      const shown = ring.look(key)
+      if (shown === null || !("key" in shown)) throw new Error("the key is not known")
+      return shown.key.begin(small)
+    }
+    const first = begin()
+    if (!("settle" in first)) throw new Error("the request was refused")
+    first.settle({ tokens: 1, money: 8, atMs: nowMs })
+    nowMs += 86_400_000
+    await ring.load()
+    expect([begin(), begin()]).toEqual([{ settle: expect.any(Function) }, { settle: expect.any(Function) }])
   })
 })

@@ -107,6 +107,29 @@ describe("a key of the gateway", () => {
       await fetch(`${hub.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
     ).json()
     expect(models).toMatchObject({ data: [{ id: "m" }] })
+    const props = (model: string) =>
+      fetch(`${hub.url}/props?model=${model}`, { headers: { authorization: `Bearer ${key}` } })
+    expect((await props("m")).status).toBe(200)
+    expect(await outcome(await props("n"))).toEqual([403, "model_not_allowed"])
+  })
+
+  it("uses no other model by naming it once more behind a long prompt", async () => {
+    const { key } = await make({ label: "sly", models: ["m"] })
+    const body = `{"model":"m","prompt":"${"x".repeat(9_000_000)}","model":"n"}`
+    const reply = await fetch(`${hub.url}/v1/completions`, {
+      ...{ method: "POST", body, headers: { authorization: `Bearer ${key}` } },
+    })
+    expect(await outcome(reply)).toEqual([403, "model_not_allowed"])
+  })
+
+  it("says so where a request alone is more than its bound, and not to come again", async () => {
+    const { key } = await make({ label: "small", tokens_per_min: 10 })
+    const reply = await fetch(`${hub.url}/v1/completions`, {
+      ...{ method: "POST", headers: { authorization: `Bearer ${key}` } },
+      body: JSON.stringify({ model: "m", prompt: "", max_tokens: 50 }),
+    })
+    expect([reply.status, reply.headers.get("retry-after")]).toEqual([429, null])
+    expect(await reply.text()).toMatch(/may take \d+ tokens, and the key small has 10 tokens per minute/)
   })
 
   it("is exact at its bound, however many ask at once", async () => {

@@ -3,7 +3,7 @@ import type { GatewayKey, MadeGatewayKey, NewGatewayKey } from "@boocontrol/shar
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { v7 as uuidv7 } from "uuid"
 import { admit, allows, dayOf, estimateTokens, monthOf, settle, unusedKey } from "./core/limits.ts"
-import type { KeyUse } from "./core/limits.ts"
+import type { Admission, KeyUse, TokenAsk } from "./core/limits.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 import type { KeysStore, StoredKey, StoredUsage } from "./store.ts"
@@ -19,14 +19,20 @@ export type Shown = { readonly key: CallerKey } | { readonly problem: GatewayPro
 export interface CallerKey {
   readonly label: string
   mayUse(model: string): boolean
+  /** Why a model is not for it; null: it is. */
+  forbids(model: string): GatewayProblem | null
+  /** By the model that a request names it is let in or priced: the last word on that may stand at the end of the body. */
+  readonly needsWholeBody: boolean
   /** Counts the request and sets its tokens aside, or says which limit stands against it. */
   begin(ask: AskSize): Reservation | GatewayProblem
 }
 
-type AskSize = Parameters<typeof estimateTokens>[0] & { readonly model: string }
+type AskSize = TokenAsk & { readonly model: string }
 
 /** Ours begin so: a key that is wrong is told from a text that a client sends because it must send something. */
 const PREFIX = "boo-"
+
+type Refused = Extract<Admission, { ok: false }>
 
 interface Held {
   stored: StoredKey
@@ -68,17 +74,21 @@ export class Keyring {
   #callerKey(held: Held): CallerKey {
     const { stored } = held
     const mayUse = (model: string): boolean => stored.models === null || allows(stored.models, model)
+    const forbids = (model: string): GatewayProblem | null =>
+      mayUse(model)
+        ? null
+        : problems.forbidden(`The key ${stored.label} may not use ${model}`, "model_not_allowed")
     return {
-      label: stored.label,
-      mayUse,
+      ...{ label: stored.label, mayUse, forbids },
+      needsWholeBody: (stored.models ?? stored.money_per_day ?? stored.money_per_month) !== null,
       begin: (ask) => {
-        if (!mayUse(ask.model))
-          return problems.forbidden(`The key ${stored.label} may not use ${ask.model}`, "model_not_allowed")
+        const forbidden = forbids(ask.model)
+        if (forbidden !== null) return forbidden
         const nowMs = this.#now()
         const needsEstimate = stored.tokens_per_min ?? stored.tokens_per_day ?? stored.tokens_per_month
         const tokens = needsEstimate === null ? 0 : estimateTokens(ask)
         const admission = admit(held.use, stored, { nowMs, tokens })
-        if (!admission.ok) return limited(stored.label, admission.limit, admission.retryAfterS)
+        if (!admission.ok) return limited(stored, admission, tokens)
         held.unsaved.requests++
         held.unsaved.lastUsedMs = nowMs
         return this.#reservation(held, tokens)
@@ -192,6 +202,7 @@ function withoutHash(key: StoredKey): Omit<StoredKey, "key_hash"> {
 
 function adopt(held: Held, stored: StoredUsage | null, nowMs: number): void {
   const { use, unsaved } = held
+  if (use.day !== dayOf(nowMs)) use.dearest = 0
   Object.assign(use, {
     ...{ day: dayOf(nowMs), month: monthOf(nowMs) },
     ...{
@@ -230,6 +241,10 @@ const WORDS = {
   money_per_month: "budget of the month",
 } as const
 
-function limited(label: string, limit: keyof typeof WORDS, retryAfterS: number): GatewayProblem {
-  return problems.limited(`The key ${label} has used its ${WORDS[limit]}`, limit, retryAfterS)
+function limited(key: StoredKey, { limit, retryAfterS }: Refused, tokens: number): GatewayProblem {
+  const message =
+    retryAfterS === null
+      ? `This request may take ${tokens} tokens, and the key ${key.label} has ${key[limit]} ${WORDS[limit]}: send less, or a smaller max_tokens`
+      : `The key ${key.label} has used its ${WORDS[limit]}`
+  return problems.limited(message, limit, retryAfterS)
 }

@@ -2,6 +2,7 @@ import type { GatewayModels } from "@boocontrol/shared/gateway"
 import { modelList, propsOf } from "./core/models.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
+import type { CallerKey } from "./keys.ts"
 import type { FleetPort, RoutingPort } from "./ports.ts"
 
 export interface ListingOptions {
@@ -15,8 +16,10 @@ export function createListing({ fleet, routing, now }: ListingOptions) {
   return {
     models: (mayUse: ((model: string) => boolean) | null): GatewayModels =>
       modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse }),
-    props(model: string): object | GatewayProblem {
+    props(model: string, key: Pick<CallerKey, "forbids"> | null): object | GatewayProblem {
       if (model === "") return problems.noModel()
+      const forbidden = key?.forbids(model) ?? null
+      if (forbidden !== null) return forbidden
       const [place] = routing.preview(model)
       const virtual = routing.virtualModels().find(({ id }) => id === model)
       const host = place && fleet.hosts().find(({ provider_id }) => provider_id === place.host)

@@ -4,8 +4,11 @@ import type { Spent, SpentBy } from "./spent.ts"
 
 const price = { inputPerMtok: 2, cachedInputPerMtok: 0.2, outputPerMtok: 10 }
 const usage = { promptTokens: 1_000, cacheTokens: 0, outputTokens: 500, promptMs: null, predictedMs: null }
-const ask = { promptBytes: 4_000, hasImages: false, stream: false }
-const answered: SpentBy = { outcome: "answered", usage, bytes: 9_000, price, ask }
+const ask = {
+  ...({ endpoint: "chat", servedBy: "any" } as const),
+  ...{ promptBytes: 4_000, hasImages: false, stream: false },
+}
+const answered: SpentBy = { outcome: "answered", status: 200, usage, bytes: 9_000, price, ask }
 
 it.each<[string, Partial<SpentBy>, Spent]>([
   ["what the host says, at its price", {}, { tokens: 1_500, money: 0.007 }],
@@ -24,6 +27,27 @@ it.each<[string, Partial<SpentBy>, Spent]>([
     "nothing for a refusal",
     { outcome: "refused", usage: null, bytes: 300, price: null },
     { tokens: 0, money: 0 },
+  ],
+  ["nothing for an error of the request", { status: 400, usage: null }, { tokens: 0, money: 0 }],
+  [
+    "nothing for a count of tokens",
+    { usage: null, ask: { ...ask, endpoint: "count_tokens" } },
+    { tokens: 0, money: 0 },
+  ],
+  [
+    "nothing for a look at a loaded model",
+    { usage: null, ask: { ...ask, endpoint: "other", servedBy: "loaded" } },
+    { tokens: 0, money: 0 },
+  ],
+  [
+    "no bytes of sound as tokens",
+    { usage: null, bytes: 4_000_000, ask: { ...ask, endpoint: "speech" } },
+    { tokens: 1_000, money: 0.002 },
+  ],
+  [
+    "no bytes of a file as tokens, but of the text that was made of it",
+    { usage: null, bytes: 800, ask: { ...ask, endpoint: "transcription", promptBytes: 40_000_000 } },
+    { tokens: 1_200, money: 0.004 },
   ],
   ["nothing where no byte came", { outcome: "left", usage: null, bytes: 0 }, { tokens: 0, money: 0 }],
 ])("counts %s", (_, changes, expected) => {

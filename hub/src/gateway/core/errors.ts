@@ -76,7 +76,7 @@ export const problems = {
     ...{ status: 409, type: "conflict_error", code: "lease_stale" },
     message: `The token given with lease ${lease} is not, or no longer, the lease's: acquire a lease again, or send none`,
   }),
-  limited: (message: string, code: string, retryAfterS: number): GatewayProblem => ({
+  limited: (message: string, code: string, retryAfterS: number | null): GatewayProblem => ({
     ...{ status: 429, type: "rate_limit_error", code, message, retryAfterS },
   }),
   alreadyRouted: (id: string): GatewayProblem => ({

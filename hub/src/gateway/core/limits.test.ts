@@ -55,6 +55,12 @@ describe("limits of a key", () => {
     expect(admit(use, limits, { nowMs: NOON + 43_200_000, tokens: 1 }).ok).toBe(true)
   })
 
+  it("that a request alone is more than are no matter of waiting", () => {
+    const limits = { ...NONE, tokens_per_min: 100, tokens_per_day: 1_000 }
+    const of = (tokens: number) => admit(unusedKey(NOON), limits, { nowMs: NOON, tokens })
+    expect([of(100).ok, of(101)]).toEqual([true, { ok: false, limit: "tokens_per_min", retryAfterS: null }])
+  })
+
   it("in money hold across streams that run at once: each may be as dear as the dearest", () => {
     const use = unusedKey(NOON)
     const limits = { ...NONE, money_per_day: 10 }
@@ -105,9 +111,14 @@ describe("limits of a key", () => {
 })
 
 it("estimates tokens from bytes and what the client allows", () => {
-  expect(estimateTokens({ promptBytes: 401, maxTokens: 100, hasImages: false })).toBe(201)
-  expect(estimateTokens({ promptBytes: 5_000_000, maxTokens: null, hasImages: true })).toBe(1000)
-  expect(estimateTokens({ promptBytes: null, maxTokens: -1, hasImages: false })).toBe(0)
+  const chat = { endpoint: "chat", servedBy: "any", hasImages: false, maxTokens: null } as const
+  expect(estimateTokens({ ...chat, promptBytes: 401, maxTokens: 100 })).toBe(201)
+  expect(estimateTokens({ ...chat, promptBytes: 5_000_000, hasImages: true })).toBe(1000)
+  expect(estimateTokens({ ...chat, promptBytes: null, maxTokens: -1 })).toBe(0)
+  expect(estimateTokens({ ...chat, promptBytes: 5_000_000, endpoint: "transcription" })).toBe(1000)
+  expect(estimateTokens({ ...chat, promptBytes: 400, endpoint: "images" })).toBe(100)
+  expect(estimateTokens({ ...chat, promptBytes: 400, endpoint: "count_tokens" })).toBe(0)
+  expect(estimateTokens({ ...chat, promptBytes: 400, endpoint: "other", servedBy: "loaded" })).toBe(0)
 })
 
 it.each([

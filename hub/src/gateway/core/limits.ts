@@ -1,3 +1,4 @@
+import type { EndpointKind } from "@boocontrol/shared/gateway"
 import { fitsWildcard } from "@boocontrol/shared/wildcard"
 
 /** What a key may use; null no limit. */
@@ -33,7 +34,8 @@ export interface KeyUse {
 
 export type Admission =
   | { readonly ok: true }
-  | { readonly ok: false; readonly limit: keyof KeyLimits; readonly retryAfterS: number }
+  /** `retryAfterS` null: the request alone is more than the limit, whenever it comes. */
+  | { readonly ok: false; readonly limit: keyof KeyLimits; readonly retryAfterS: number | null }
 
 const MINUTE_MS = 60_000
 const KEPT_BEHIND = 1_000
@@ -84,6 +86,8 @@ function roll(use: KeyUse, nowMs: number): void {
     Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
 }
 
+const TOKEN_LIMITS = ["tokens_per_min", "tokens_per_day", "tokens_per_month"] as const
+
 /**
  * Lets a request begin and sets its tokens aside, or names the limit that stands against it. What runs counts with what
  * it was let in for, so that many streams at once cannot pass a bound together.
@@ -94,6 +98,8 @@ export function admit(
   { nowMs, tokens }: { nowMs: number; tokens: number },
 ): Admission {
   roll(use, nowMs)
+  const tooSmall = TOKEN_LIMITS.find((limit) => over(tokens, limits[limit]))
+  if (tooSmall !== undefined) return { ok: false, limit: tooSmall, retryAfterS: null }
   const wanted = use.reserved + tokens
   const oldestStart = use.starts[use.startsFrom] ?? nowMs
   if (limits.requests_per_min !== null && use.starts.length - use.startsFrom >= limits.requests_per_min)
@@ -154,17 +160,29 @@ function no(limit: keyof KeyLimits, ms: number): Admission {
   return { ok: false, limit, retryAfterS: Math.max(1, Math.ceil(ms / 1000)) }
 }
 
-/** Bytes of JSON text per token, on the careful side; a picture's bytes are no tokens. */
+/** Bytes of JSON text per token, on the careful side; a picture's bytes are no tokens, nor a recording's. */
 const BYTES_PER_TOKEN = 4
-const TOKENS_OF_IMAGES = 1_000
+const TOKENS_OF_FILES = 1_000
+const TAKES_FILES: ReadonlySet<EndpointKind> = new Set(["transcription", "images"])
 
-export function estimateTokens(ask: {
+/** No model runs for it, and no provider charges it: it counts as a request alone. */
+export function isFree({ endpoint, servedBy }: Pick<TokenAsk, "endpoint" | "servedBy">): boolean {
+  return servedBy === "loaded" || endpoint === "count_tokens" || endpoint === "voices"
+}
+
+export interface TokenAsk {
+  readonly endpoint: EndpointKind
+  readonly servedBy: "any" | "host" | "loaded"
   readonly promptBytes: number | null
   readonly maxTokens: number | null
   readonly hasImages: boolean
-}): number {
-  const prompt = ask.hasImages ? TOKENS_OF_IMAGES : Math.ceil((ask.promptBytes ?? 0) / BYTES_PER_TOKEN)
-  return prompt + Math.max(0, ask.maxTokens ?? 0)
+}
+
+export function estimateTokens(ask: TokenAsk): number {
+  if (isFree(ask)) return 0
+  const text = Math.ceil((ask.promptBytes ?? 0) / BYTES_PER_TOKEN)
+  const ofFiles = TAKES_FILES.has(ask.endpoint) ? Math.min(text, TOKENS_OF_FILES) : text
+  return (ask.hasImages ? TOKENS_OF_FILES : ofFiles) + Math.max(0, ask.maxTokens ?? 0)
 }
 
 /** `*` stands for anything: `qwen*`, `auto:*`. */
