@@ -418,14 +418,17 @@ describe("bad input", () => {
   })
 
   it.each([
-    ["GET", "/v1/chat/completions", 405],
-    ["POST", "/v1/nothing", 404],
-    ["GET", "/upstream/m/index.html", 404],
-    ["DELETE", "/upstream/m/slots", 405],
-  ])("%s %s is %i in the shape of the API", async (method, path, status) => {
+    ["GET", "/v1/chat/completions", 405, "POST, OPTIONS"],
+    ["POST", "/models", 405, "GET, HEAD, OPTIONS"],
+    ["PUT", "/v1/audio/voices", 405, "GET, HEAD, POST, OPTIONS"],
+    ["POST", "/v1/nothing", 404, null],
+    ["GET", "/upstream/m/index.html", 404, null],
+    ["DELETE", "/upstream/m/slots", 405, "GET, HEAD, OPTIONS"],
+  ])("%s %s is %i in the shape of the API", async (method, path, status, allow) => {
     const world = await gateway({ hosts: [] })
     const reply = await fetch(world.url + path, { method })
     expect([reply.status, (await said(reply)).error.code]).toEqual([status, "not_served"])
+    expect(reply.headers.get("allow")).toBe(allow)
   })
 })
 

@@ -10,7 +10,7 @@ import { Ask } from "./ask.ts"
 import { createBodyDesk, isProblem } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
-import { endpointOf } from "./core/endpoints.ts"
+import { allowHeader, endpointOf } from "./core/endpoints.ts"
 import { preflightHeaders, standingHeaders } from "./core/cross-origin.ts"
 import type { Endpoint, Forward } from "./core/endpoints.ts"
 import { problems } from "./core/errors.ts"
@@ -165,8 +165,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     request.resume()
     if (isProblem(entry)) return answer.refuse(entry)
     if (endpoint.does === "refuse") {
+      const { path, allowed } = endpoint
       return answer.refuse(
-        problems.notServed(request.method ?? "", endpoint.path.split("?", 1)[0] ?? "", endpoint.allowed),
+        problems.notServed(request.method ?? "", path.split("?", 1)[0] ?? "", allowed),
+        allowed === null ? [] : ["allow", allowHeader(allowed)],
       )
     }
     const reply =

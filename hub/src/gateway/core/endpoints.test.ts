@@ -120,6 +120,10 @@ it.each([
   ["GET", "/v1/messages", "anthropic", "POST"],
   ["PUT", "/v1/audio/voices", "openai", "GET, POST"],
   ["POST", "/v1/models", "openai", "GET"],
+  ["POST", "/models", "openai", "GET"],
+  ["GET", "/completion", "openai", "POST"],
+  ["PUT", "/props?model=a", "openai", "GET"],
+  ["GET", "/v/messages", "anthropic", "POST"],
   ["POST", "/v1/nothing", "openai", null],
   ["OPTIONS", "/v1/nothing", "openai", null],
 ])("%s %s is refused in the shape of %s", (method, path, api, allowed) => {
@@ -128,7 +132,6 @@ it.each([
 
 it.each([
   ["GET", "/"],
-  ["POST", "/models"],
   ["GET", "/api/control/fleet"],
   ["OPTIONS", "/api/control/fleet"],
   ["OPTIONS", "/api/control/keys"],
@@ -137,7 +140,7 @@ it.each([
   ["OPTIONS", "/"],
   ["POST", "/api/control/keys"],
   ["GET", "/v10"],
-  ["GET", "/completion"],
+  ["GET", "/v"],
   ["GET", "/upstream"],
   ["GET", "/slots"],
 ])("%s %s is not the gateway's", (method, path) => {

@@ -80,14 +80,22 @@ export function endpointOf(method: string, target: string): Endpoint | null {
   const asked = method === "HEAD" ? "GET" : method
   const found = asked === "OPTIONS" ? preflightOf(target) : servedAt(asked, target)
   if (found !== null) return found
-  if (!path.startsWith("/v1/") && path !== "/v1" && !path.startsWith("/upstream/")) return null
   const allowed = allowedAt(target)
+  const isOurs = path.startsWith("/v1/") || path === "/v1" || path.startsWith("/upstream/")
+  if (!isOurs && allowed.length === 0) return null
   const other = allowed[0] === undefined ? null : servedAt(allowed[0], target)
   return { does: "refuse", api: other?.api ?? "openai", path: target, allowed: allowed.join(", ") || null }
 }
 
 function allowedAt(target: string): string[] {
   return METHODS.filter((method) => servedAt(method, target) !== null)
+}
+
+/** For the header `Allow`: whoever may read may ask for the head alone, and anybody may ask what is allowed. */
+export function allowHeader(allowed: string): string {
+  return [...allowed.split(", ").flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : [one])), "OPTIONS"].join(
+    ", ",
+  )
 }
 
 /** What a browser asks before it sends a page's request to another origin. */
