@@ -57,6 +57,31 @@ describe("the end of a request", () => {
     expect(world.ends[0]?.usage).toMatchObject({ promptTokens: 5, outputTokens: 2 })
   })
 
+  it.each([
+    ["a web page", 200, { "content-type": "Text/HTML; charset=utf-8" }, "it answered 200 with a web page"],
+    ["a redirect", 302, { location: "http://login.lan/" }, "it answered 302"],
+    ["an account without money", 402, {}, "it answered 402"],
+  ])("is answered elsewhere where a host has %s for it", async (_name, status, headers, words) => {
+    const odd = await host((response) => response.writeHead(status, headers).end("<html>"))
+    const good = await host(json(200, { ok: true }))
+    const hosts = [fleetHost("a", odd.url, ["m"]), fleetHost("b", good.url, ["m"])]
+    const world = await gateway({ hosts })
+    const reply = await world.post("/v1/chat/completions", chat)
+    expect([reply.status, await reply.json(), odd.heard.length]).toEqual([200, { ok: true }, 1])
+    const alone = await gateway({ hosts: [fleetHost("a", odd.url, ["m"])] })
+    const refused = await alone.post("/v1/chat/completions", chat)
+    expect([refused.status, refused.headers.get("location")]).toEqual([503, null])
+    expect(ErrorReply.parse(await refused.json()).error.message).toContain(words)
+  })
+
+  it("tells a stream by its type however that is spelled", async () => {
+    const a = await host((response) => {
+      response.writeHead(200, { "content-type": "Text/Event-Stream;charset=utf-8" }).end(chunk("one"))
+    })
+    const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+    expect(await (await world.post("/v1/chat/completions", streamed)).text()).toContain("upstream_lost")
+  })
+
   it("says how the last one failed where nobody is left to ask", async () => {
     const a = await host(json(401, { error: { message: "Authentication Fails" } }))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })

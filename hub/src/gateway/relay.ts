@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici"
-import { goesElsewhere, kindOfError } from "./core/failures.ts"
+import { goesElsewhere, isPage, kindOfError } from "./core/failures.ts"
 import { messageOf, open } from "./core/sse.ts"
 import type { AttemptFailure } from "./ports.ts"
 
@@ -74,9 +74,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#state === "over" || status < 200) return
     this.#status = status
     this.#headers = headers
-    if (goesElsewhere(status)) {
+    const type = headers["content-type"]
+    if (goesElsewhere(status) || (status < 300 && isPage(type))) {
       this.#state = "refused"
-    } else if (status === 200 && isEventStream(headers)) {
+    } else if (status === 200 && isEventStream(type)) {
       this.#state = "opening"
     } else {
       this.#state = "answering"
@@ -154,6 +155,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #refusalText(): string {
+    if (isPage(this.#headers["content-type"])) return `it answered ${this.#status} with a web page`
     const text = this.#held.length > 0 ? messageOf(this.#held.toString("utf8")) : ""
     return text === "" ? `it answered ${this.#status}` : `it answered ${this.#status}: ${text}`
   }
@@ -167,7 +169,6 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 }
 
-function isEventStream(headers: Headers): boolean {
-  const type = headers["content-type"]
-  return typeof type === "string" && type.startsWith("text/event-stream")
+function isEventStream(type: Headers[string]): boolean {
+  return typeof type === "string" && /^text\/event-stream\b/i.test(type)
 }

@@ -4,7 +4,10 @@ import { goesElsewhere, mayBeTheRequest, verdictOn } from "./failures.ts"
 it.each([
   [200, false],
   [400, false],
+  [302, true],
+  [304, false],
   [401, true],
+  [402, true],
   [404, true],
   [422, false],
   [429, true],

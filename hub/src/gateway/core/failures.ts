@@ -2,11 +2,19 @@ import type { AttemptFailure } from "../ports.ts"
 import type { FailureKind } from "./breaker.ts"
 
 /** Answers that say "not here, not now": another host may do better. Everything else is the client's own. */
-const ELSEWHERE = new Set([401, 403, 404, 408, 429])
+const ELSEWHERE = new Set([401, 402, 403, 404, 408, 429])
 
-/** A frontier target's 401 is a wrong key of ours, its 404 a model it does not have: both worth another candidate. */
+/**
+ * A frontier target's 401 is a wrong key of ours, its 402 an account of ours without money, its 404 a model it does not
+ * have; a redirect leads to a login or another address, and is not the client's to follow. All are worth another candidate.
+ */
 export function goesElsewhere(status: number): boolean {
-  return status >= 500 || ELSEWHERE.has(status)
+  return status >= 500 || (status >= 300 && status < 400 && status !== 304) || ELSEWHERE.has(status)
+}
+
+/** No endpoint answers with a page: it is a proxy's login, or the web server of an address that is no API's. */
+export function isPage(contentType: string | string[] | undefined): boolean {
+  return typeof contentType === "string" && /^text\/html\b/i.test(contentType)
 }
 
 /**
