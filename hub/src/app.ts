@@ -291,6 +291,11 @@ function verdictOn(verdict: ReturnType<Judge>) {
 /** What the live half has refused and counted already when the same message came to it. */
 const SEEN_LIVE: ReadonlySet<RejectReason> = new Set(["subject", "not-json", "version", "shape", "identity"])
 
+/** Java's client offers h2c with each first request: who is offered another protocol may go on with this one. */
+function isForSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket"
+}
+
 /** The server with everything that is not a capability: errors, access, compression, API page, cockpit. */
 async function createHttp({
   sockets,
@@ -313,9 +318,12 @@ async function createHttp({
     clientErrorHandler: answerBrokenRequest,
     // The data plane sees requests first and as they come: a framework's way to a handler costs as much as all it does.
     serverFactory: (handler) =>
-      createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-        if (!gateway.takes(request, response)) handler(request, response)
-      }),
+      createServer(
+        { keepAliveTimeout: KEEP_ALIVE_MS, shouldUpgradeCallback: isForSocket },
+        (request, response) => {
+          if (!gateway.takes(request, response)) handler(request, response)
+        },
+      ),
   })
   installHttpRules(http)
   // Before access: an upgrade that is refused would leave its connection open otherwise.

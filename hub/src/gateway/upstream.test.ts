@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { request as httpRequest } from "node:http"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import * as z from "zod/mini"
 import { GatewayModels } from "@boocontrol/shared/gateway"
@@ -188,6 +190,22 @@ it.each([
 ])("GET %s loads nothing either", async (path, status) => {
   expect((await fetch(hub.url + path)).status).toBe(status)
   expect([heard(one), heard(two), heard(cloud)]).toEqual([[], [], []])
+})
+
+it("goes on as it is for a client that offers another protocol, as Java's does", async () => {
+  const { port } = new URL(hub.url)
+  const headers = {
+    connection: "Upgrade, HTTP2-Settings",
+    upgrade: "h2c",
+    "http2-settings": "AAMAAABkAAQAoAAA",
+  }
+  const sent = httpRequest({ port, method: "POST", path: "/v1/completions", headers })
+  const replied = once(sent, "response")
+  sent.end(JSON.stringify({ model: "coder", prompt: "" }))
+  const [reply] = await replied
+  reply.resume()
+  expect([reply.statusCode, heard(one)]).toEqual([200, ["POST /v1/completions"]])
+  expect(one.heard[0]?.headers).not.toHaveProperty("http2-settings")
 })
 
 it("lists models at /models too, as newer llama-swaps do", async () => {
