@@ -306,20 +306,43 @@ export const RouteTarget = z.object({
 })
 export type RouteTarget = z.infer<typeof RouteTarget>
 
+const MOST_PORT = 65_535
+const TARGET_ADDRESS = /^https?:\/\/(?:[^\s/@:?#[\]]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(?:\/[^\s?#@]*)?$/i
+
+/** What is given now; what was stored before is read as it is, so that one of them does not keep the others away. */
+const givenFields = {
+  ...targetFields,
+  base_url: z.string().check(
+    z.refine((url) => {
+      const found = TARGET_ADDRESS.exec(url)
+      return found !== null && Number(found[1] ?? 0) <= MOST_PORT
+    }, "an http or https address without credentials, such as https://api.example.com"),
+    z.refine((url) => !/\/v1\/?$/.test(url), "the address before /v1, which is put behind it"),
+  ),
+  models: targetFields.models.check(
+    z.refine((models) => new Set(models.map(({ id }) => id)).size === models.length, "each model once"),
+  ),
+}
+
+/** It becomes a header: a line end that was copied with it could never be sent. */
+const Credential = z
+  .string()
+  .check(z.maxLength(1000), z.regex(/^[\x21-\x7e]+$/, "a key without blanks and line ends"))
+
 /** Body of `POST /routing/targets`. */
 export const NewTarget = z.strictObject({
   target_id: HostId,
-  ...targetFields,
+  ...givenFields,
   enabled: z._default(z.boolean(), true),
   max_concurrent: z._default(targetFields.max_concurrent, 16),
-  credential: z.optional(z.string().check(z.minLength(1), z.maxLength(1000))),
+  credential: z.optional(Credential),
 })
 export type NewTarget = z.infer<typeof NewTarget>
 
 /** Body of `PATCH /routing/targets/:id`; null takes the credential away. */
 export const TargetPatch = z.strictObject({
-  ...z.partial(z.object(targetFields)).shape,
-  credential: z.optional(z.nullable(z.string().check(z.minLength(1), z.maxLength(1000)))),
+  ...z.partial(z.object(givenFields)).shape,
+  credential: z.optional(z.nullable(Credential)),
 })
 export type TargetPatch = z.infer<typeof TargetPatch>
 

@@ -75,6 +75,8 @@ function policyIn(given: PolicySave): RoutePolicy {
 type PolicyRead = { ok: true; policy: RoutePolicy } | { ok: false; problems: PolicyCheck["problems"] }
 
 function readPolicy({ policy, yaml }: PolicySave): PolicyRead {
+  if (policy && yaml !== undefined)
+    return { ok: false, problems: [{ path: "", message: "policy and yaml are both given", line: null }] }
   if (policy) return { ok: true, policy }
   if (yaml === undefined)
     return { ok: false, problems: [{ path: "", message: "neither policy nor yaml is given", line: null }] }

@@ -165,6 +165,8 @@ describe("policies", () => {
     expect(await lineOf("")).toEqual([null])
     expect(await code(await post("policies", { yaml }))).toEqual([400, "POLICY_INVALID"])
     expect(await code(await post("policies", { yaml: "a: [" }))).toEqual([400, "POLICY_INVALID"])
+    const both = { yaml: "name: one\nrules: [{}]", policy: { name: "other", rules: [{}] } }
+    expect(await code(await post("policies", both))).toEqual([400, "POLICY_INVALID"])
     expect(
       await code(await hub.send("PUT", "/routing/policies/gone", { policy: { name: "gone", rules: [{}] } })),
     ).toEqual([404, "POLICY_NOT_FOUND"])
