@@ -35,7 +35,9 @@ export const JobId = z.uuid().brand<"JobId">()
 export type JobId = z.infer<typeof JobId>
 
 /** The label of who asked (`X-Boo-Source`). */
-export const SourceLabel = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/))
+export const SourceLabel = z
+  .string()
+  .check(z.regex(/^[a-z0-9-]{1,40}$/, "Invalid label: a-z, 0-9 and -, 40 characters at most"))
 export type SourceLabel = z.infer<typeof SourceLabel>
 
 /**

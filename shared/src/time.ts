@@ -3,7 +3,9 @@ import * as z from "zod/mini"
 /** A moment: RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T08:12:41.250Z`. Sorts as text. */
 export const Instant = z
   .string()
-  .check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
+  .check(
+    z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "a time in UTC such as 2026-01-31T08:30:00.000Z"),
+  )
   .brand<"Instant">()
 export type Instant = z.infer<typeof Instant>
 
