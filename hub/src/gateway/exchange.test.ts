@@ -59,9 +59,10 @@ describe("the end of a request", () => {
 
   it.each([
     ["a web page", 200, { "content-type": "Text/HTML; charset=utf-8" }, "it answered 200 with a web page"],
+    ["a web page", 404, { "content-type": "text/html" }, "it answered 404 with a web page"],
     ["a redirect", 302, { location: "http://login.lan/" }, "it answered 302"],
     ["an account without money", 402, {}, "it answered 402"],
-  ])("is answered elsewhere where a host has %s for it", async (_name, status, headers, words) => {
+  ])("is answered elsewhere where a host has %s (%i) for it", async (_name, status, headers, words) => {
     const odd = await host((response) => response.writeHead(status, headers).end("<html>"))
     const good = await host(json(200, { ok: true }))
     const hosts = [fleetHost("a", odd.url, ["m"]), fleetHost("b", good.url, ["m"])]

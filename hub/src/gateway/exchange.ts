@@ -10,7 +10,7 @@ import type { FedBreakers } from "./breakers.ts"
 import type { Forward } from "./core/endpoints.ts"
 import { problems, refusalProblem } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
-import { mayBeTheRequest, verdictOn } from "./core/failures.ts"
+import { isPage, mayBeTheRequest, verdictOn } from "./core/failures.ts"
 import { replyHeaders, upstreamHeaders } from "./core/headers.ts"
 import { endingOf } from "./core/sse.ts"
 import { Tail } from "./tail.ts"
@@ -376,7 +376,7 @@ export class Exchange implements RelayListener, Seated {
     const reply = this.#lastReply
     const passOn =
       reply !== null && !this.#facts.answer.begun && (reply.status === 500 || reply.status === 404)
-    if (passOn) {
+    if (passOn && !isPage(reply.headers["content-type"])) {
       this.#facts.answer.begin(reply.status, replyHeaders(withoutLength(reply), this.#ours(null)), false)
       this.#facts.answer.end(reply.body)
       return this.#close("failed", reply.status)
