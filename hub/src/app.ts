@@ -111,7 +111,7 @@ export async function createApp({
     output: {
       delta(frame) {
         sockets.send.control_fleet(frame)
-        routing.fleetChanged()
+        routing.fleetChanged(frame.patch)
       },
       perf: sockets.send.control_perf,
       activity(frame) {

@@ -1,5 +1,6 @@
 import { HostId } from "@boocontrol/shared/ids"
 import type { VirtualModel } from "@boocontrol/shared/gateway"
+import type { FleetPatch } from "@boocontrol/shared/fleet"
 import type { ActivityFrame } from "@boocontrol/shared/frames"
 import type { FastifyPluginCallback } from "fastify"
 import { ResolveRequest } from "@boocontrol/shared/routing"
@@ -64,8 +65,8 @@ export interface Routing {
   priceOf(host: string, model: string): (TokenPrices & { perKwh: number }) | null
   /** What was sent to hosts, of each span what ended in it. */
   sent: DispatchesStore["sent"]
-  /** Something about a host has changed. */
-  fleetChanged(): void
+  /** Something about a host has changed: what it says of itself counts a moment later, who may use it at once. */
+  fleetChanged(patch: FleetPatch): void
   /** Rows that were stored. */
   finished(frame: ActivityFrame): void
   /** `routing.scores` and `routing.resolve`, for other tools. */
@@ -250,7 +251,10 @@ export function createRouting(options: RoutingOptions): Routing {
       return place?.model.costPerMtok.basis === "measured" ? { ...priceOf(place), perKwh: KWH_PRICE } : null
     },
     sent: dispatches.sent,
-    fleetChanged: changedSoon,
+    fleetChanged(patch) {
+      if ("enabled" in patch || "lease" in patch) changed()
+      else changedSoon()
+    },
     finished: ({ provider_id: host, rows }) => measured.rows(host, rows),
     rpc: [
       {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ErrorBody } from "@boocontrol/shared/errors"
 import { GatewayModels } from "@boocontrol/shared/gateway"
+import { LeaseGrant } from "@boocontrol/shared/leases"
 import { pageOf } from "@boocontrol/shared/http"
 import { PolicyCheck, RoutePolicyRow } from "@boocontrol/shared/route-policy"
 import {
@@ -198,6 +199,34 @@ it("lists what a policy leads to now, and what it can", async () => {
   expect(auto?.boo.hosts.map(({ host }) => host).sort()).toEqual(["cold", "warm"])
   const code = data.find(({ id }) => id === "auto:code")
   expect(code?.boo.hosts[0]).toEqual({ host: "warm", state: "stopped" })
+})
+
+it("sends nothing to a host from the answer on that it is switched off or leased", async () => {
+  const why = async () => (await explained({ model: "cold/qwen3-8b" })).candidates.map(({ reason }) => reason)
+  await expect.poll(why, { timeout: 30_000 }).toEqual([null])
+  const lease = { provider_id: "cold", holder: "trainer", purpose: "training", mode: "exclusive", ttl_s: 60 }
+  for (let turn = 0; turn < 5; turn++) {
+    const granted = LeaseGrant.parse(await (await hub.send("POST", "/leases", lease)).json())
+    expect(await why()).toEqual(["leased"])
+    await hub.get(`/leases/${granted.lease_id}`, { method: "DELETE" })
+    await expect.poll(why, { timeout: 30_000 }).toEqual([null])
+  }
+  const twin = "cold-2"
+  const head = { host: twin, atMs: Date.now() }
+  world.say(envelope("presence", presence({ advertise_url: "http://twin:8080" }), head))
+  world.say(
+    envelope("models", { models: [model("twin-only", "ready")], transitions: [] }, { ...head, seq: 1 }),
+  )
+  const reason = async () =>
+    (await explained({ model: "cold-2/twin-only" })).candidates.map(({ reason: of }) => of)
+  await expect.poll(reason, { timeout: 30_000 }).toEqual([null])
+  for (let turn = 0; turn < 5; turn++) {
+    await hub.send("PATCH", `/hosts/${twin}`, { enabled: false })
+    expect(await reason()).toEqual(["disabled"])
+    await hub.send("PATCH", `/hosts/${twin}`, { enabled: true })
+    expect(await reason()).not.toEqual(["disabled"])
+  }
+  await hub.get(`/hosts/${twin}`, { method: "DELETE" })
 })
 
 it("says which stored ids lead to a host that is switched off", async () => {
