@@ -192,6 +192,11 @@ it.each([
   expect([heard(one), heard(two), heard(cloud)]).toEqual([[], [], []])
 })
 
+it("tells who asks for a name that leads nowhere where to find the ones that do", async () => {
+  const { status, message } = await failure(await post("/v1/chat/completions", { model: "nobody/has-it" }))
+  expect([status, message]).toEqual([404, expect.stringMatching(/nobody\/has-it: GET \/v1\/models lists/)])
+})
+
 it("goes on as it is for a client that offers another protocol, as Java's does", async () => {
   const { port } = new URL(hub.url)
   const headers = {

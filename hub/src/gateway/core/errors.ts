@@ -34,7 +34,10 @@ export interface RefusalFacts {
 /** `reason` names which of the three `gateway_error` is; the message says it in words. */
 export function refusalProblem({ code, reason, retryAfterS, candidates }: RefusalFacts): GatewayProblem {
   const retry = code === "full" ? (retryAfterS ?? 1) : retryAfterS
-  return { ...REFUSALS[code], message: reason, reason: code, candidates, retryAfterS: retry }
+  // A name that leads nowhere: whoever asked finds the ones that do.
+  const isUnknown = code === "no_model" && candidates.length === 0
+  const message = isUnknown ? `${reason}: GET /v1/models lists what there is` : reason
+  return { ...REFUSALS[code], message, reason: code, candidates, retryAfterS: retry }
 }
 
 export const problems = {
