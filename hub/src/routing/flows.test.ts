@@ -27,9 +27,11 @@ afterAll(async () => {
 })
 
 const MINUTE = 60_000
+/** One moment for all: of flows with as many requests the later comes first, by the millisecond. */
+const nowMs = Date.now()
 const dispatch = (agoMs: number, more: Partial<RouteDispatch> = {}): RouteDispatch =>
   RouteDispatch.parse({
-    ...{ id: v7(), ts: instantOf(Date.now() - agoMs), request_id: v7(), asked_model: "auto:code" },
+    ...{ id: v7(), ts: instantOf(nowMs - agoMs), request_id: v7(), asked_model: "auto:code" },
     ...{ resolved_as: "policy", policy: "code", policy_version: 0, rule: "code", source: "boocoder" },
     ...{ key_label: null, endpoint: "chat/completions", attempt: 1, provider_id: "a", model: "coder" },
     ...{ swap: false, wait_ms: 0, expected_ttft_ms: 1, ttft_ms: 1, duration_ms: 1, outcome: "ok" },
