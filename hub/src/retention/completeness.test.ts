@@ -140,7 +140,8 @@ afterAll(async () => {
   await sql.end()
 })
 beforeEach(async () => {
-  await sql`truncate control_completeness, control_dirty_days, control_perf_rollup_1h, control_model_events`
+  await sql`truncate control_completeness, control_dirty_days, control_perf_rollup_1h, control_perf_rollup_5m,
+    control_perf_rollup_1m, control_perf_rollup_10s, control_model_events`
 })
 
 async function hour(host: string, atMs: number, seconds: number): Promise<void> {
@@ -148,6 +149,16 @@ async function hour(host: string, atMs: number, seconds: number): Promise<void> 
     insert into control_perf_rollup_1h (provider_id, bucket, samples, backfilled, seconds)
     values (${host}, ${instantOf(atMs)}, ${seconds}, 2, ${seconds})
     on conflict (provider_id, bucket) do update set seconds = excluded.seconds`
+}
+
+/** Buckets of a tier in which no second is missing, from the first to before `toMs`. */
+async function whole(tier: "5m" | "1m" | "10s", fromMs: number, toMs: number): Promise<void> {
+  const widthS = { "5m": 300, "1m": 60, "10s": 10 }[tier]
+  await sql`
+    insert into ${sql(`control_perf_rollup_${tier}`)} (provider_id, bucket, samples, backfilled, seconds)
+    select 'gpu-1', bucket, ${widthS}, 0, ${widthS}
+    from generate_series(${instantOf(fromMs)}::timestamptz, ${instantOf(toMs - 1)}::timestamptz,
+      ${`${widthS} seconds`}::interval) as bucket`
 }
 
 const count = (nowMs: number, ...hosts: ReturnType<typeof knownHost>[]) =>
@@ -174,6 +185,34 @@ it("counts today and yesterday of every host that is on, also where nothing came
     ["gpu-1", "2026-11-21", 86_400, 0, 0, 0],
     ["gpu-1", "2026-11-22", 7_170, 6_600, 0, 0],
     ["gpu-2", "2026-11-22", 3_570, 0, 0, 0],
+  ])
+})
+
+// What the tiers hold while nothing is missing: each is behind by as much as it is coarse.
+it.each([
+  ["its first minutes, of which the tier of hours has nothing yet", 3 * 60 + 20, 170 + 20],
+  ["one of which the tier of hours has all but five minutes", 38 * 60 + 50, 38 * 60 + 40],
+  ["one that is about to end", 60 * 60 - 1, 59 * 60 + 40],
+  ["one that has just ended", 61 * 60 + 30, 61 * 60 + 20],
+])("knows the hour that runs up to some seconds ago: %s", async (_what, sinceS, presentS) => {
+  const nowMs = at(0) + sinceS * 1_000
+  const ended = (widthMs: number) => Math.floor((nowMs - 10_000) / widthMs) * widthMs
+  await whole("10s", at(0), ended(10_000))
+  await whole("1m", at(0), ended(60_000))
+  await whole("5m", at(0), ended(300_000))
+  await hour("gpu-1", at(0), Math.max(0, Math.min(3_600, sinceS - 330)))
+  await count(nowMs, knownHost("gpu-1", at(0)))
+  expect(await stored()).toEqual([["gpu-1", "2026-11-22", sinceS - 30, presentS, 0, 0]])
+})
+
+it("counts the hours of yesterday just after midnight", async () => {
+  await hour("gpu-1", at(-1), 3_200)
+  await whole("5m", at(-1), at(0))
+  await whole("10s", at(0), at(0) + 20_000)
+  await count(at(0) + 30_000, knownHost("gpu-1", at(-1)))
+  expect(await stored()).toEqual([
+    ["gpu-1", "2026-11-21", 3_600, 3_300, 0, 0],
+    ["gpu-1", "2026-11-22", 0, 20, 0, 0],
   ])
 })
 

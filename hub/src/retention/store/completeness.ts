@@ -59,7 +59,7 @@ export async function computeDays(sql: Sql, { always, knownFromMs, nowMs }: Days
     const days = [...wanted.values()].sort((a, b) =>
       `${a.provider_id} ${a.day}` < `${b.provider_id} ${b.day}` ? -1 : 1,
     )
-    const present = await presentSeconds(tx, days)
+    const present = await presentSeconds(tx, days, nowMs)
     const pauses = await pausesSince(tx, days)
     const rows = days.map(({ provider_id, day }) => {
       const knownMs = knownFromMs.get(provider_id)
@@ -104,19 +104,43 @@ async function takeMarks(tx: TransactionSql): Promise<HostDay[]> {
     returning d.provider_id, d.day::text as day`
 }
 
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+// A bucket follows its end by some seconds, one tier after the other. Younger ones are read from the next finer tier.
+const COMPUTED_MS = 2 * MINUTE_MS
+
+/** Of the hour that runs the tier of hours is minutes behind: its seconds are counted in finer ones. */
 async function presentSeconds(
   tx: TransactionSql,
   days: readonly HostDay[],
+  nowMs: number,
 ): Promise<Map<string, { seconds: number; backfilled: number }>> {
+  const startOf = (widthMs: number) => instantOf(Math.floor((nowMs - COMPUTED_MS) / widthMs) * widthMs)
+  const hour = startOf(HOUR_MS)
+  const fiveMinutes = startOf(5 * MINUTE_MS)
+  const minute = startOf(MINUTE_MS)
+  const sums = tx`coalesce(sum(seconds), 0) as seconds, coalesce(sum(backfilled), 0) as backfilled`
   const rows = await tx<{ provider_id: string; day: Day; seconds: number; backfilled: number }[]>`
-    select r.provider_id, r.day::text as day, s.seconds, s.backfilled
-    from json_to_recordset(${tx.json([...days])}::json) as r(provider_id text, day date)
+    with days as (
+      select provider_id, day, day::timestamp at time zone 'UTC' as from_at, (day + 1)::timestamp at time zone 'UTC' as to_at
+      from json_to_recordset(${tx.json([...days])}::json) as r(provider_id text, day date)
+    )
+    select d.provider_id, d.day::text as day,
+      ended.seconds + greatest(running.seconds, finer.seconds) as seconds,
+      ended.backfilled + greatest(running.backfilled, finer.backfilled) as backfilled
+    from days d
     cross join lateral (
-      select coalesce(sum(seconds), 0) as seconds, coalesce(sum(backfilled), 0) as backfilled
-      from report_sample_hours h
-      where h.provider_id = r.provider_id
-        and h.hour >= r.day::timestamp at time zone 'UTC'
-        and h.hour < (r.day + 1)::timestamp at time zone 'UTC') s`
+      select ${sums} from report_sample_hours h
+      where h.provider_id = d.provider_id and h.hour >= d.from_at and h.hour < least(d.to_at, ${hour})) ended
+    cross join lateral (
+      select ${sums} from report_sample_hours h
+      where h.provider_id = d.provider_id and h.hour >= greatest(d.from_at, ${hour}) and h.hour < d.to_at) running
+    cross join lateral (
+      select ${sums} from report_sample_buckets b
+      where d.to_at > ${hour} and b.provider_id = d.provider_id and b.bucket >= d.from_at and b.bucket < d.to_at and (
+        b.tier = '5m' and b.bucket >= ${hour} and b.bucket < ${fiveMinutes}
+        or b.tier = '1m' and b.bucket >= ${fiveMinutes} and b.bucket < ${minute}
+        or b.tier = '10s' and b.bucket >= ${minute})) finer`
   return new Map(rows.map(({ provider_id, day, ...rest }) => [`${provider_id} ${day}`, rest]))
 }
 
