@@ -186,6 +186,20 @@ describe("liveness", () => {
   })
 })
 
+it.each(["connected", "down"] as const)(
+  "forgets what a sidecar said of its spool and its engine, which was %s, once it is silent",
+  (liveness) => {
+    const spool = { depth: 7, bytes: 900, oldest_at: at(NOON), dropped: 0 }
+    const problem = { code: "ENGINE_UNREACHABLE", message: "nothing listens there", since: at(NOON) }
+    const said: Timed = [7_000, here({ spool, engine: { liveness, problem } })]
+    expect(end(FRESH, [said, [7_001, TICK]]).host.shown).toMatchObject({ spool, problem })
+    const silent = end(FRESH, [said, [8_000, said[1]], [23_000, TICK]])
+    expect(silent.host.shown).toMatchObject({ liveness: "down", last_seen_at: at(NOON + 8_000) })
+    expect(silent.patch).toMatchObject({ spool: null, problem: null })
+    expect(step(silent.host, TICK, NOON + 30_000).patch).toBe(null)
+  },
+)
+
 describe("the state of a model", () => {
   const cases: [string, Timed[], string | null][] = [
     [

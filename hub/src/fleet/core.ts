@@ -248,13 +248,16 @@ function onTick(host: HostState, nowMs: number): HostStep {
   const twinLeft = host.twin !== null && nowMs - host.twin.heardAtMs >= SILENT_AFTER_MS
   let next: HostState = twinLeft ? { ...host, twin: null } : host
   const changes = rejectedDue(host, host.rejected, nowMs)
-  if (silent && host.shown.liveness !== "down") {
+  if (silent) {
     next = { ...next, statesKnown: false, reportedIn: null }
     const heard = host.holder?.boot ? { last_seen_at: instantOf(host.presenceAtMs) } : {}
-    return show(next, { ...changes, ...becomes(host, "down", nowMs), ...heard })
+    return show(next, { ...changes, ...becomes(host, "down", nowMs), ...heard, ...UNHEARD })
   }
   return next === host && changes.rejected === undefined ? quiet(host) : show(next, changes)
 }
+
+/** What only its sidecar can say: how much waits there by now, and whether its engine still has the same trouble. */
+const UNHEARD = { spool: null, problem: null }
 
 function seenDue(host: HostState, liveness: FleetHost["liveness"], nowMs: number): Changes {
   const { last_seen_at: before, liveness: was } = host.shown
