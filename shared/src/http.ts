@@ -22,11 +22,40 @@ export function queryInt(min: number, max: number) {
   )
 }
 
+const FIRST_MS = Date.UTC(1970, 0)
+// Nor can a moment beside one of these be such that it has no `Instant`, or that Postgres does not know it.
+const LAST_MS = Date.UTC(9999, 0)
+
 /** Any RFC 3339 time in a query string, as UTC. */
 export const QueryInstant = z.pipe(
-  z.string().check(z.refine((text) => parseRfc3339(text) !== null, "a time such as 2026-11-22T08:00:00Z")),
+  z
+    .string()
+    .check(
+      z.refine((text) => parseRfc3339(text) !== null, {
+        error: "a time such as 2026-11-22T08:00:00Z",
+        abort: true,
+      }),
+    )
+    .check(z.refine((text) => isOfAnAge(parseRfc3339(text) ?? 0), "a time of the years 1970 to 9998")),
   z.transform((text) => instantOf(parseRfc3339(text) ?? 0)),
 )
+
+function isOfAnAge(epochMs: number): boolean {
+  return epochMs >= FIRST_MS && epochMs < LAST_MS
+}
+
+interface AskedSpan {
+  from?: Instant | undefined
+  to?: Instant | undefined
+}
+
+/** Checks of a query with `from` and `to`: an empty answer would look like history that was lost. */
+export function inOrder<T extends AskedSpan>() {
+  return z.refine<T>(({ from, to }) => from === undefined || to === undefined || from <= to, {
+    path: ["from"],
+    error: "it must not be after to",
+  })
+}
 
 /** One value or several (`?model=a&model=b`), always a list. */
 function oneOrMore<T extends z.ZodMiniType>(value: T) {
@@ -56,9 +85,9 @@ const activityFilters = {
 }
 
 /** Query of `GET /activity`. `q` looks in model, source, path, error and the ids. */
-export const ActivityQuery = z.strictObject({ ...activityFilters, ...PageQuery.shape })
+export const ActivityQuery = z.strictObject({ ...activityFilters, ...PageQuery.shape }).check(inOrder())
 export type ActivityQuery = z.infer<typeof ActivityQuery>
-export const ActivityFilters = z.strictObject(activityFilters)
+export const ActivityFilters = z.strictObject(activityFilters).check(inOrder())
 export type ActivityFilters = z.infer<typeof ActivityFilters>
 
 export const PerfQuery = z.strictObject({
@@ -69,15 +98,17 @@ export const PerfQuery = z.strictObject({
 })
 export type PerfQuery = z.infer<typeof PerfQuery>
 
-export const ModelEventsQuery = z.strictObject({
-  provider_id: z.optional(oneOrMore(HostId)),
-  model: z.optional(oneOrMore(z.string())),
-  /** A model's state, or a kind of note: `gap_suspected`. */
-  state: z.optional(oneOrMore(z.string())),
-  from: z.optional(QueryInstant),
-  to: z.optional(QueryInstant),
-  ...PageQuery.shape,
-})
+export const ModelEventsQuery = z
+  .strictObject({
+    provider_id: z.optional(oneOrMore(HostId)),
+    model: z.optional(oneOrMore(z.string())),
+    /** A model's state, or a kind of note: `gap_suspected`. */
+    state: z.optional(oneOrMore(z.string())),
+    from: z.optional(QueryInstant),
+    to: z.optional(QueryInstant),
+    ...PageQuery.shape,
+  })
+  .check(inOrder())
 export type ModelEventsQuery = z.infer<typeof ModelEventsQuery>
 
 export const LogsQuery = z.strictObject({

@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { PageQuery, QueryInstant } from "./http.ts"
+import { PageQuery, QueryInstant, inOrder } from "./http.ts"
 import { HostId } from "./ids.ts"
 import { Instant } from "./time.ts"
 
@@ -149,12 +149,14 @@ export const CompletenessRow = z.object({
 })
 export type CompletenessRow = z.infer<typeof CompletenessRow>
 
-export const CompletenessQuery = z.strictObject({
-  provider_id: z.optional(HostId),
-  from: z.optional(QueryInstant),
-  to: z.optional(QueryInstant),
-  ...PageQuery.shape,
-})
+export const CompletenessQuery = z
+  .strictObject({
+    provider_id: z.optional(HostId),
+    from: z.optional(QueryInstant),
+    to: z.optional(QueryInstant),
+    ...PageQuery.shape,
+  })
+  .check(inOrder())
 export type CompletenessQuery = z.infer<typeof CompletenessQuery>
 
 /** Reply of `GET /completeness/today`: all hosts together, since midnight UTC. */

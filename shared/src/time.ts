@@ -28,7 +28,13 @@ export function epochMsOf(instant: Instant): number {
 export function parseRfc3339(text: string): number | null {
   const match = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)$/.exec(text)
   if (!match) return null
-  const [, date, time, fraction = "", offset = "Z"] = match
+  const [, date = "", time, fraction = "", offset = "Z"] = match
   const epochMs = Date.parse(`${date}T${time}.${fraction.padEnd(3, "0").slice(0, 3)}${offset.toUpperCase()}`)
-  return Number.isNaN(epochMs) ? null : epochMs
+  return Number.isNaN(epochMs) || !isInCalendar(date) ? null : epochMs
+}
+
+/** `Date` takes a 30th of February for the 2nd of March. */
+function isInCalendar(date: string): boolean {
+  const day = Number(date.slice(8))
+  return day <= 28 || new Date(`${date}T00:00:00Z`).getUTCDate() === day
 }

@@ -24,9 +24,25 @@ export function parseParams<S extends z.ZodMiniType>(schema: S, value: unknown):
 }
 
 function parse<S extends z.ZodMiniType>(schema: S, value: unknown, place: Place): z.output<S> {
+  const odd = unstorableIn(value)
+  if (odd !== null) {
+    const problem = "it holds NUL or half of a character, which Postgres does not take"
+    throw new BooError("BAD_REQUEST", { where: nameOf(place, odd), problem })
+  }
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   throw badRequest(parsed.error, { schema, value, place })
+}
+
+/** Where the first text is that Postgres refuses, wherever it is compared or stored; null: nowhere. */
+function unstorableIn(value: unknown, path: readonly PropertyKey[] = []): PropertyKey[] | null {
+  if (typeof value === "string") return value.includes("\0") || !value.isWellFormed() ? [...path] : null
+  if (typeof value !== "object" || value === null) return null
+  for (const [key, inner] of Object.entries(value)) {
+    const odd = unstorableIn(inner, [...path, Array.isArray(value) ? Number(key) : key])
+    if (odd !== null) return odd
+  }
+  return null
 }
 
 interface Rejected {
@@ -121,6 +137,8 @@ export function installHttpRules(app: FastifyInstance): void {
     return reply.code(error.status).send(toErrorBody(error))
   })
   app.setErrorHandler((thrown, request, reply) => {
+    // What was to be a file is none.
+    reply.type("application/json; charset=utf-8").removeHeader("content-disposition")
     const error = thrown instanceof BooError ? thrown : foreignError(thrown)
     if (error) return reply.code(error.status).send(toErrorBody(error))
     request.log.error({ err: thrown, request_id: request.id }, "a request failed")

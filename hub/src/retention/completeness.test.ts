@@ -300,7 +300,9 @@ it("lists the last days by pages, newest first, of one host or all", async () =>
   }
   expect(paged).toEqual(all.rows)
   expect((await list("provider_id=gpu-2&to=2026-11-21T05:00:00Z")).rows).toHaveLength(1)
-  expect((await app.inject("/completeness?cursor=xyz")).json()).toMatchObject({ code: "BAD_CURSOR" })
+  const invented = Buffer.from('{"provider_id":"gpu-1","day":"2026-99-99"}').toString("base64url")
+  for (const cursor of ["xyz", invented])
+    expect((await app.inject(`/completeness?cursor=${cursor}`)).json()).toMatchObject({ code: "BAD_CURSOR" })
   const today = CompletenessToday.parse((await app.inject("/completeness/today")).json())
   expect(today).toMatchObject({ day: "2026-11-22", hosts: 3, percent: 16.73, gaps: 0 })
 })

@@ -99,7 +99,7 @@ export function retentionRoutes(options: RetentionRoutesOptions): FastifyPluginC
 }
 
 const LetterEnd = z.object({ id: z.int() })
-const DayEnd = z.object({ provider_id: HostId, day: z.string().check(z.regex(/^\d{4}-\d\d-\d\d$/)) })
+const DayEnd = z.object({ provider_id: HostId, day: z.iso.date() })
 
 /** One row more than a page was asked for: it says whether there is a next one. */
 function pageOfRows<T>(rows: T[], limit: number, endOf: (row: T) => object): Page<T> {
