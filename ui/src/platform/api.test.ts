@@ -52,6 +52,12 @@ describe("asking the hub", () => {
     expect(failure).toMatchObject({ code, message, status })
   })
 
+  it("takes a status for a reply where the caller says that it is one", async () => {
+    const { api } = answering(503, '{"a":1}')
+    await expect(api.get("x", z.object({ a: z.int() }), { alsoReply: 503 })).resolves.toEqual({ a: 1 })
+    await expect(api.get("x", z.object({ a: z.int() }), { alsoReply: 502 })).rejects.toThrow("503")
+  })
+
   it("says so when nobody answers", async () => {
     const api = createApi("http://hub/", () => Promise.reject(new TypeError("fetch failed")))
     await expect(api.put("x", {})).rejects.toMatchObject({ code: "UNREACHABLE", status: null })

@@ -44,12 +44,14 @@ export type ReplySchema<T> = T | (() => Promise<T>)
 interface RequestGiven {
   readonly query?: Query
   readonly signal?: AbortSignal
+  /** A status beside those of success whose body is the reply. */
+  readonly alsoReply?: number
 }
 
 export function createApi(baseUrl: string, request: typeof fetch = (...given) => fetch(...given)): Api {
   const href = (path: string, query: Query = {}) => `${baseUrl}${path}${queryText(query)}`
 
-  async function call(url: string, init: RequestInit): Promise<Response> {
+  async function call(url: string, init: RequestInit, alsoReply?: number): Promise<Response> {
     let reply: Response
     try {
       reply = await request(url, init)
@@ -57,7 +59,7 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
       if (init.signal?.aborted) throw cause
       throw new ApiError("The hub does not answer", { code: "UNREACHABLE", status: null, cause })
     }
-    if (!reply.ok) throw await errorOf(reply)
+    if (!reply.ok && reply.status !== alsoReply) throw await errorOf(reply)
     return reply
   }
 
@@ -80,7 +82,7 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
     href,
     get(path, schema, given = {}) {
       const init: RequestInit = given.signal ? { signal: given.signal } : {}
-      return read(path, schema, call(href(path, given.query), init))
+      return read(path, schema, call(href(path, given.query), init, given.alsoReply))
     },
     post(path, schema, body = {}) {
       const headers = { "content-type": "application/json" }

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { clockMinute } from "../kit/format.ts"
 import { NOW } from "../test/examples.ts"
 import { cockpit } from "../test/mounted.ts"
@@ -36,4 +36,30 @@ it("does not speak of a lost connection where there has never been one", async (
   now.value = NOW + 3000
   await banner.vm.$nextTick()
   expect(banner.get("[role=alert]").text()).toContain("The hub does not answer")
+})
+
+const health = (db: boolean, nats: boolean) => ({ ok: db && nats, version: "1", db, nats, uptime_s: 1 })
+
+it.each([
+  [false, true, "does not reach Postgres"],
+  [true, false, "does not reach NATS"],
+  [false, false, "neither NATS nor Postgres"],
+])("says what the hub does not reach (Postgres %s, NATS %s), once it lasts", async (db, nats, words) => {
+  const { api, show, runWaiting } = cockpit()
+  const banner = show(ConnectionBanner)
+  const shown: boolean[] = []
+  for (const answer of [health(true, true), health(db, nats), health(db, nats), health(true, true), null]) {
+    const held = Promise.withResolvers<unknown>()
+    api.answers.push(held.promise)
+    const asked = api.asked.length
+    await vi.waitFor(async () => {
+      await runWaiting()
+      expect(api.asked).toHaveLength(asked + 1)
+    })
+    // The answer before this question was looked at by now.
+    shown.push(banner.text().includes(words))
+    held.resolve(answer)
+  }
+  expect(shown).toEqual([false, false, false, true, false])
+  expect(api.asked[0]?.path).toBe("../health")
 })
