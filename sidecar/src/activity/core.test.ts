@@ -171,6 +171,14 @@ describe("following an activity store", () => {
     })
   })
 
+  it("tells a gap whose end is not before its beginning where the clock was set back in between", () => {
+    const replaced = reconcile(known(7), { rows: [row(1, 2_000)], more: false, firstId: 1 }, at)
+    const { notes } = reconcile(replaced.follow, { rows: [row(1, 2_000)], more: false, firstId: 1 }, at)
+    expect(notes).toMatchObject([
+      { note: "gap_suspected", detail: { from: instantOf(2_000), to: instantOf(7_000) } },
+    ])
+  })
+
   it("tells a gap, in the same epoch, when rows were pruned before they were read on one connection", () => {
     const followed = reconcile(known(7), { rows: [row(7)], more: false, firstId: 1 }, at).follow
     const decision = reconcile(followed, { rows: [row(12), row(13)], more: false, firstId: 1 }, at)

@@ -151,10 +151,12 @@ function append(follow: Follow, page: RowPage, now: Instant): Decision {
 
 /** Up to the first row that is known again, and on to the last moment at which a row of the old store can have ended. */
 function gapNote(gap: OpenGap, at: { first: Instant; lateMs: number; now: Instant }): NoteData {
-  const { from, certain, replaced } = gap
+  const { certain, replaced } = gap
+  // Where the engine's clock was set back in between, the row before the gap is of a later time than the one after it.
+  const [from, first] = gap.from <= at.first ? [gap.from, at.first] : [at.first, gap.from]
   const lateMs = certain && replaced ? at.lateMs - replaced.emptyMs : 0
-  if (lateMs <= 0) return { note: "gap_suspected", ts: at.now, detail: { from, to: at.first } }
-  const to = instantOf(epochMsOf(at.first) + lateMs)
+  if (lateMs <= 0) return { note: "gap_suspected", ts: at.now, detail: { from, to: first } }
+  const to = instantOf(epochMsOf(first) + lateMs)
   const detail = { from, to, first_row: at.first, in_flight: replaced?.inFlight ?? null }
   return { note: "gap_suspected", ts: at.now, detail }
 }
