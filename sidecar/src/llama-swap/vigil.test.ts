@@ -152,6 +152,17 @@ describe("while no stream is open", () => {
     expect(clock.pending()).toBe(0)
   })
 
+  it("does not take what was long ago for now where the clock was set back since", async () => {
+    const { clock, vigil, open } = scene()
+    await open()
+    clock.step(clock.now() + 20_000)
+    await clock.advance(1_000)
+    clock.step(clock.now() - 3_600_000)
+    await clock.advance(60_000)
+    vigil.begin()
+    expect(vigil.end()).toBe(false)
+  })
+
   it.each([
     ["just before the stream ended", 0],
     ["long before", 60_000],
