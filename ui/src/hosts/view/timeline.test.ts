@@ -76,6 +76,13 @@ describe("the notes of a host", () => {
     expect(notes[1]?.detail).toMatch(/^\d\d:59:00 to \d\d:59:40, lost: 3$/)
   })
 
+  it.each([
+    [{ reason: "GPU 0" }, "reason: GPU 0"],
+    [{ version: "model 7", uuids: ["a", "b"] }, "version: model 7, uuids: a, b"],
+  ])("take no text for a time that only ends in a number: %o", (detail, words) => {
+    expect(notesOf([event(5, "gpu_lost", { model: "*", detail })])[0]?.detail).toBe(words)
+  })
+
   it("give the spans in which rows may be missing, where both ends are known", () => {
     const open = event(20, "gap_suspected", { model: "*", detail: { from: null, to: instantOf(NOW) } })
     expect(shadedSpans(gapsIn([gap, open]), RANGE)).toEqual([{ fromMs: NOW - 60_000, toMs: NOW - 20_000 }])
@@ -92,6 +99,15 @@ describe("requests that a spool gave up", () => {
     const fromMs = NOW - 60_000
     const shaded = shadedSpans(gapsIn([lost(60, "no_room"), lost(700, "no_room")]), RANGE)
     expect(shaded).toEqual([{ fromMs, toMs: fromMs + 2_400 }])
+  })
+
+  it("are told by kind, without the numbers of their messages", () => {
+    const at = instantOf(NOW - 60_000)
+    const seqs = [{ boot: "b", ranges: [[1, 3]] }]
+    const detail = { from: at, to: at, count: 5, by_kind: { perf: 2, activity: 3 }, seqs }
+    expect(notesOf([event(20, "spool_dropped", { model: "*", detail })])[0]?.detail).toMatch(
+      /, count: 5, by kind: 2 perf, 3 activity$/,
+    )
   })
 
   it("are noted with the reason that the host gave", () => {

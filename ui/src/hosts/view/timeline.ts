@@ -1,5 +1,5 @@
 import type { ModelEventRow } from "@boocontrol/shared/models"
-import { epochMsOf } from "@boocontrol/shared/time"
+import { epochMsOf, parseRfc3339 } from "@boocontrol/shared/time"
 import { gapsIn, whyLost } from "../../activity/gaps.ts"
 import type { Gap } from "../../activity/gaps.ts"
 import { clockTime } from "../../kit/format.ts"
@@ -94,22 +94,29 @@ function wordsOf({ state, detail }: ModelEventRow): string {
 }
 
 function detailOf(detail: ModelEventRow["detail"]): string | null {
-  const { from, to, ...rest } = detail ?? {}
+  // Which messages were lost, by their numbers, is for who compares them with what is stored.
+  const { from, to, seqs: _seqs, ...rest } = detail ?? {}
   const span = [momentOf(from), momentOf(to)]
   const between = span.every((one) => one !== null) ? [span.join(" to ")] : []
   const others = Object.entries(rest)
     .filter(([, value]) => value !== null)
-    .map(
-      ([name, value]) =>
-        `${name.replaceAll("_", " ")}: ${momentOf(value) ?? (typeof value === "string" ? value : JSON.stringify(value))}`,
-    )
+    .map(([name, value]) => `${name.replaceAll("_", " ")}: ${momentOf(value) ?? valueWords(value)}`)
   const parts = [...between, ...others]
   return parts.length === 0 ? null : parts.join(", ")
 }
 
+function valueWords(value: unknown): string {
+  if (typeof value === "string") return value
+  if (typeof value !== "object" || value === null) return String(value)
+  if (Array.isArray(value)) return value.map(valueWords).join(", ")
+  return Object.entries(value)
+    .map(([name, inner]) => `${valueWords(inner)} ${name.replaceAll("_", " ")}`)
+    .join(", ")
+}
+
 function momentOf(value: unknown): string | null {
-  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN
-  return Number.isNaN(ms) ? null : clockTime(ms)
+  const ms = typeof value === "string" ? parseRfc3339(value) : null
+  return ms === null ? null : clockTime(ms)
 }
 
 /**
