@@ -205,6 +205,17 @@ it.each([
   expect(await stored()).toEqual([["gpu-1", "2026-11-22", sinceS - 30, presentS, 0, 0]])
 })
 
+it("does not count what was fetched from before a host was known for what is missing since", async () => {
+  await hour("gpu-1", at(0), 3_600)
+  await hour("gpu-1", at(1), 3_600)
+  await whole("5m", at(2), at(2) + 10 * 60_000)
+  await count(at(3) - 60_000, knownHost("gpu-1", at(1.75)))
+  expect(await stored()).toEqual([["gpu-1", "2026-11-22", 74 * 60 - 30, 900 + 600, 0, 0]])
+  await sql`truncate control_completeness`
+  await count(at(3) - 60_000, knownHost("gpu-1", at(2) + 6 * 60_000))
+  expect(await stored()).toEqual([["gpu-1", "2026-11-22", 53 * 60 - 30, 240, 0, 0]])
+})
+
 it("counts the hours of yesterday just after midnight", async () => {
   await hour("gpu-1", at(-1), 3_200)
   await whole("5m", at(-1), at(0))

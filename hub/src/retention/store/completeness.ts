@@ -59,7 +59,7 @@ export async function computeDays(sql: Sql, { always, knownFromMs, nowMs }: Days
     const days = [...wanted.values()].sort((a, b) =>
       `${a.provider_id} ${a.day}` < `${b.provider_id} ${b.day}` ? -1 : 1,
     )
-    const present = await presentSeconds(tx, days, nowMs)
+    const present = await presentSeconds(tx, days, { knownFromMs, nowMs })
     const pauses = await pausesSince(tx, days)
     const rows = days.map(({ provider_id, day }) => {
       const knownMs = knownFromMs.get(provider_id)
@@ -109,34 +109,45 @@ const HOUR_MS = 60 * MINUTE_MS
 // A bucket follows its end by some seconds, one tier after the other. Younger ones are read from the next finer tier.
 const COMPUTED_MS = 2 * MINUTE_MS
 
-/** Of the hour that runs the tier of hours is minutes behind: its seconds are counted in finer ones. */
+/**
+ * Of the hour that runs the tier of hours is minutes behind: its seconds are counted in finer ones. What was fetched from
+ * before a host was known makes up for nothing that is missing since.
+ */
 async function presentSeconds(
   tx: TransactionSql,
   days: readonly HostDay[],
-  nowMs: number,
+  { knownFromMs, nowMs }: Pick<DaysWanted, "knownFromMs" | "nowMs">,
 ): Promise<Map<string, { seconds: number; backfilled: number }>> {
   const startOf = (widthMs: number) => instantOf(Math.floor((nowMs - COMPUTED_MS) / widthMs) * widthMs)
   const hour = startOf(HOUR_MS)
   const fiveMinutes = startOf(5 * MINUTE_MS)
   const minute = startOf(MINUTE_MS)
-  const sums = tx`coalesce(sum(seconds), 0) as seconds, coalesce(sum(backfilled), 0) as backfilled`
+  const sums = (end: ReturnType<TransactionSql>) => tx`
+    coalesce(sum(least(seconds, greatest(0, ceil(extract(epoch from ${end} - d.known_at))::int))), 0) as seconds,
+    coalesce(sum(backfilled), 0) as backfilled`
+  const ofHours = sums(tx`(h.hour + interval '1 hour')`)
+  const known = days.map(({ provider_id, day }) => {
+    const knownMs = knownFromMs.get(provider_id)
+    return { provider_id, day, known_at: knownMs === undefined ? null : instantOf(knownMs) }
+  })
   const rows = await tx<{ provider_id: string; day: Day; seconds: number; backfilled: number }[]>`
     with days as (
-      select provider_id, day, day::timestamp at time zone 'UTC' as from_at, (day + 1)::timestamp at time zone 'UTC' as to_at
-      from json_to_recordset(${tx.json([...days])}::json) as r(provider_id text, day date)
+      select provider_id, day, day::timestamp at time zone 'UTC' as from_at,
+        (day + 1)::timestamp at time zone 'UTC' as to_at, coalesce(known_at, day::timestamp at time zone 'UTC') as known_at
+      from json_to_recordset(${tx.json(known)}::json) as r(provider_id text, day date, known_at timestamptz)
     )
     select d.provider_id, d.day::text as day,
       ended.seconds + greatest(running.seconds, finer.seconds) as seconds,
       ended.backfilled + greatest(running.backfilled, finer.backfilled) as backfilled
     from days d
     cross join lateral (
-      select ${sums} from report_sample_hours h
+      select ${ofHours} from report_sample_hours h
       where h.provider_id = d.provider_id and h.hour >= d.from_at and h.hour < least(d.to_at, ${hour})) ended
     cross join lateral (
-      select ${sums} from report_sample_hours h
+      select ${ofHours} from report_sample_hours h
       where h.provider_id = d.provider_id and h.hour >= greatest(d.from_at, ${hour}) and h.hour < d.to_at) running
     cross join lateral (
-      select ${sums} from report_sample_buckets b
+      select ${sums(tx`(b.bucket + b.width)`)} from report_sample_buckets b
       where d.to_at > ${hour} and b.provider_id = d.provider_id and b.bucket >= d.from_at and b.bucket < d.to_at and (
         b.tier = '5m' and b.bucket >= ${hour} and b.bucket < ${fiveMinutes}
         or b.tier = '1m' and b.bucket >= ${fiveMinutes} and b.bucket < ${minute}
