@@ -289,7 +289,14 @@ function verdictOn(verdict: ReturnType<Judge>) {
 }
 
 /** What the live half has refused and counted already when the same message came to it. */
-const SEEN_LIVE: ReadonlySet<RejectReason> = new Set(["subject", "not-json", "version", "shape", "identity"])
+const SEEN_LIVE: ReadonlySet<RejectReason> = new Set([
+  "subject",
+  "too-large",
+  "not-json",
+  "version",
+  "shape",
+  "identity",
+])
 
 /** Java's client offers h2c with each first request: who is offered another protocol may go on with this one. */
 function isForSocket({ headers }: IncomingMessage): boolean {

@@ -60,15 +60,20 @@ export type Envelope<K extends EventKind = EventKind> = {
 
 export type EnvelopeParse =
   | { ok: true; envelope: Envelope }
-  | { ok: false; reason: "not-json" | "version" | "shape" | "identity"; problem: string }
+  | { ok: false; reason: "too-large" | "not-json" | "version" | "shape" | "identity"; problem: string }
 
 const Versioned = z.object({ v: z.unknown() })
 
 /**
- * Reads one message of an event subject. Refuses: text that is no JSON, a version this build does not
+ * Reads one message of an event subject. Refuses: text that is larger than a message may be or no JSON, a version this build does not
  * know, a shape that does not fit, and an envelope whose host or kind is not its subject's.
  */
 export function parseEnvelope(text: string, subject: { host: HostId; kind: EventKind }): EnvelopeParse {
+  // A character is a byte at least.
+  if (text.length > MAX_MESSAGE_BYTES) {
+    const problem = `the message is larger than ${MAX_MESSAGE_BYTES / 1024} KiB`
+    return { ok: false, reason: "too-large", problem }
+  }
   let value: unknown
   try {
     value = JSON.parse(text)

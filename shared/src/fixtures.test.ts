@@ -25,6 +25,7 @@ describe("an envelope", () => {
   const good = JSON.parse(read("v1/activity.json")) as Record<string, unknown>
   const host = HostId.parse("rack-01")
   const cases: [string, string, string][] = [
+    ["more than a message may hold", JSON.stringify({ ...good, more: "x".repeat(524_288) }), "too-large"],
     ["text that is no JSON", "{", "not-json"],
     ["a version nobody knows", JSON.stringify({ ...good, v: 2 }), "version"],
     ["no version", JSON.stringify({ ...good, v: undefined }), "version"],

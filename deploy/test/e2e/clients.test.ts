@@ -85,6 +85,7 @@ describe("the openai package", () => {
     expect(ids[0]).toBe("auto")
     expect(ids).toEqual(expect.arrayContaining(["auto:code", CHAT, EMBEDDINGS]))
     expect(new Set(ids).size).toBe(ids.length)
+    expect(await openAi.models.retrieve(CHAT)).toMatchObject({ id: CHAT, object: "model" })
   })
 
   const failures: [string, string, unknown, object][] = [

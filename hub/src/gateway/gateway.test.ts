@@ -470,6 +470,17 @@ describe("what is told without asking a host", () => {
     })
   })
 
+  it("tells one of them by its name, slashes included, and where to find the others", async () => {
+    const world = await gateway({ hosts: [fleetHost("a", "x", ["org/m"])] })
+    for (const path of ["org/m", "org%2Fm"]) {
+      const reply = await fetch(`${world.url}/v1/models/${path}`)
+      expect(await reply.json()).toMatchObject({ id: "org/m", object: "model", boo: { kind: "model" } })
+    }
+    const unknown = await fetch(`${world.url}/v1/models/nobody`)
+    expect(unknown.status).toBe(404)
+    expect(await unknown.json()).toMatchObject({ error: { code: "no_model" } })
+  })
+
   it("answers props from what the sidecars know", async () => {
     const a = await host(json(200, {}))
     const world = await gateway({ hosts: [fleetHost("a", a.url, ["org/m"])] })

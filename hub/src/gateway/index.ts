@@ -173,7 +173,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     const reply =
       endpoint.does === "models"
-        ? listing.models(entry.key?.mayUse ?? null)
+        ? listing.models(endpoint.model, entry.key)
         : listing.props(endpoint.model, entry.key)
     if (isProblem(reply)) return answer.refuse(reply)
     const body = Buffer.from(JSON.stringify(reply))

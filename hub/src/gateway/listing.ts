@@ -1,4 +1,4 @@
-import type { GatewayModels } from "@boocontrol/shared/gateway"
+import type { GatewayModel, GatewayModels } from "@boocontrol/shared/gateway"
 import { modelList, propsOf } from "./core/models.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
@@ -14,8 +14,16 @@ export interface ListingOptions {
 /** `GET /v1/models` and `props`, from what the sidecars have said: no host is asked, so nothing is loaded. */
 export function createListing({ fleet, routing, now }: ListingOptions) {
   return {
-    models: (mayUse: ((model: string) => boolean) | null): GatewayModels =>
-      modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse }),
+    /** All of them, or the one that is named. A key sees those it may use. */
+    models(
+      named: string | null,
+      key: Pick<CallerKey, "mayUse"> | null,
+    ): GatewayModels | GatewayModel | GatewayProblem {
+      const mayUse = key?.mayUse ?? null
+      const list = modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse })
+      if (named === null) return list
+      return list.data.find(({ id }) => id === named) ?? unknownModel(named)
+    },
     props(model: string, key: Pick<CallerKey, "forbids"> | null): object | GatewayProblem {
       if (model === "") return problems.noModel()
       const forbidden = key?.forbids(model) ?? null
@@ -24,12 +32,7 @@ export function createListing({ fleet, routing, now }: ListingOptions) {
       const virtual = routing.virtualModels().find(({ id }) => id === model)
       const host = place && fleet.hosts().find(({ provider_id }) => provider_id === place.host)
       const known = place && host?.models.find(({ id }) => id === place.model)
-      if (place === undefined && virtual === undefined) {
-        return {
-          ...{ status: 404, type: "invalid_request_error", code: "no_model", candidates: [] },
-          message: `No host has a model ${JSON.stringify(model)} now: GET /v1/models lists what there is`,
-        }
-      }
+      if (place === undefined && virtual === undefined) return unknownModel(model)
       return propsOf({
         model: place?.model ?? model,
         host: place?.host ?? null,
@@ -37,5 +40,12 @@ export function createListing({ fleet, routing, now }: ListingOptions) {
         virtual: virtual ?? null,
       })
     },
+  }
+}
+
+function unknownModel(model: string): GatewayProblem {
+  return {
+    ...{ status: 404, type: "invalid_request_error", code: "no_model", candidates: [] },
+    message: `No host has a model ${JSON.stringify(model)} now: GET /v1/models lists what there is`,
   }
 }

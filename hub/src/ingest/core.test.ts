@@ -28,6 +28,13 @@ it.each([
     "gpu-1",
     "subject",
   ],
+  [
+    "more than a message may hold",
+    SUBJECT,
+    JSON.stringify({ ...NOTE, more: "x".repeat(600_000) }),
+    "gpu-1",
+    "too-large",
+  ],
   ["text that is no JSON", SUBJECT, "{", "gpu-1", "not-json"],
   ["an unknown version", SUBJECT, JSON.stringify({ ...NOTE, v: 2 }), "gpu-1", "version"],
   [

@@ -8,7 +8,14 @@ const MOST_BYTES = 16 * 1024 * 1024
 const MOST_KNOWN = 10_000
 
 /** What never was an event of a host. What else is refused was meant, and is kept whatever it takes. */
-const NONSENSE: ReadonlySet<RejectReason> = new Set(["subject", "not-json", "version", "shape", "identity"])
+const NONSENSE: ReadonlySet<RejectReason> = new Set([
+  "subject",
+  "too-large",
+  "not-json",
+  "version",
+  "shape",
+  "identity",
+])
 
 export interface Parking {
   /** Whether a refused message of so many bytes is kept as it came; else it is only counted. */

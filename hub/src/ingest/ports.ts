@@ -45,4 +45,12 @@ export type OnRejected = (rejected: Rejected) => void
 
 /** `unstorable`: Postgres refused it. `unresolved`: what it needs never came. `aged-out`: nobody read it in time. */
 export type RejectReason =
-  "subject" | "not-json" | "version" | "shape" | "identity" | "unstorable" | "unresolved" | "aged-out"
+  | "subject"
+  | "too-large"
+  | "not-json"
+  | "version"
+  | "shape"
+  | "identity"
+  | "unstorable"
+  | "unresolved"
+  | "aged-out"

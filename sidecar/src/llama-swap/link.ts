@@ -91,6 +91,7 @@ export function createLink<P>({ http, url, hasKey, clock, random, hooks }: LinkO
       hooks.closed(await follow(stream))
       return { event: { kind: "lost", livedMs: clock.now() - openedAtMs }, problem: null }
     } catch (error) {
+      vigil.failed()
       const problem = problemOf(error, url)
       return { event: { kind: problem.code === "ENGINE_UNAUTHORIZED" ? "refused" : "failed" }, problem }
     } finally {

@@ -34,6 +34,10 @@ function scene({ status = 200 } = {}) {
     comes: () => {
       isThere = true
     },
+    /** Its machine loses power: nobody is told. */
+    vanishes: () => {
+      isThere = false
+    },
     goes: () => {
       isThere = false
       endHeld?.()
@@ -99,6 +103,22 @@ describe("while no stream is open", () => {
     goes()
     comes()
     await clock.advance(100)
+    expect(vigil.end()).toBe(true)
+  })
+
+  it("knocks again where a stream that it holds says nothing and no try gets through", async () => {
+    const { clock, vigil, back, vanishes, comes, open } = scene()
+    await open()
+    vigil.begin()
+    await clock.advance(300)
+    vanishes()
+    await clock.advance(700)
+    expect(back).toEqual([])
+    vigil.failed()
+    await clock.advance(1_000)
+    comes()
+    await clock.advance(300)
+    expect(back).toHaveLength(1)
     expect(vigil.end()).toBe(true)
   })
 

@@ -26,6 +26,8 @@ const STALL_MS = 1_500
 export interface Vigil {
   /** No stream is open. Nothing where it has begun already. */
   begin(): void
+  /** A try to connect failed: a stream that is held may be one to a machine that is gone without a word. */
+  failed(): void
   /** A stream is open. True: an engine may have lived since `begin` whose rows nobody read. */
   end(): boolean
   stop(): void
@@ -131,6 +133,11 @@ export function createVigil({ http, path, clock, back }: VigilOptions): Vigil {
       unseenLife = now - Math.max(stalledMs, dueMs) > STALL_MS || Math.abs(now - stalledMs) < STALL_MS
       // Not at once: an engine that is ending may answer for some milliseconds more than its streams last.
       schedule(KNOCK_MS)
+    },
+    failed() {
+      if (!held) return
+      letGo()
+      gone()
     },
     end() {
       const missed = unseenLife

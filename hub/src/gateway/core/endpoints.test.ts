@@ -87,7 +87,14 @@ describe("under /upstream", () => {
 })
 
 it.each(["/v1/models", "/v1/models/", "/models"])("GET %s lists what there is", (path) => {
-  expect(endpointOf("GET", path)).toEqual({ does: "models", api: "openai", path })
+  expect(endpointOf("GET", path)).toEqual({ does: "models", api: "openai", path, model: null })
+})
+
+it.each([
+  ["/v1/models/auto:code", "auto:code"],
+  ["/v1/models/org/a%20b", "org/a b"],
+])("GET %s asks for one of them: %s", (path, model) => {
+  expect(endpointOf("GET", path)).toEqual({ does: "models", api: "openai", path, model })
 })
 
 it.each([

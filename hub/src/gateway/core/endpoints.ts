@@ -3,7 +3,8 @@ import type { EndpointKind } from "@boocontrol/shared/gateway"
 /** What a path of the gateway means. */
 export type Endpoint =
   | Forward
-  | { readonly does: "models"; readonly api: Api; readonly path: string }
+  /** `model` null: all of them. */
+  | { readonly does: "models"; readonly api: Api; readonly path: string; readonly model: string | null }
   | { readonly does: "props"; readonly api: Api; readonly path: string; readonly model: string }
   | { readonly does: "preflight"; readonly api: Api; readonly path: string; readonly allowed: string }
   | { readonly does: "refuse"; readonly api: Api; readonly path: string; readonly allowed: string | null }
@@ -71,7 +72,8 @@ const LOOKS: Readonly<Record<string, readonly string[]>> = {
 
 /** No route of a model has more parts than this. */
 const MOST_PARTS = 4
-const MODELS = new Set(["/v1/models", "/v1/models/", "/models"])
+const MODELS = "/v1/models/"
+const ALL_MODELS = new Set(["/v1/models", MODELS, "/models"])
 const METHODS = ["GET", "POST"] as const
 
 /** Null: not the gateway's. `target` is path and query below the base path. */
@@ -113,7 +115,9 @@ function servedAt(method: string, target: string): Exclude<Endpoint, { does: "re
     return { does: "forward", kind, api: apiOf(kind), path: target, servedBy, upstream: null }
   }
   if (method === "GET") {
-    if (MODELS.has(path)) return { does: "models", api: "openai", path: target }
+    if (ALL_MODELS.has(path)) return { does: "models", api: "openai", path: target, model: null }
+    if (path.startsWith(MODELS))
+      return { does: "models", api: "openai", path: target, model: decoded(path.slice(MODELS.length)) }
     const model = propsModel(path, target.slice(path.length + 1))
     if (model !== null) return { does: "props", api: "openai", path: target, model }
   }
