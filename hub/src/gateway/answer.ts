@@ -39,6 +39,8 @@ export class Answer {
   #isStream = false
   /** Chunks of the transfer are framed here, each in one buffer with its data: Node writes four pieces for each. */
   #isFramed = false
+  #isHeadOut = false
+  #waiting: Buffer[] = []
   bytes = 0
 
   constructor({ response, api, kind, requestId, standing }: AnswerFacts) {
@@ -55,7 +57,7 @@ export class Answer {
 
   /** The client does not take what is there for it. */
   get isHeldBack(): boolean {
-    return this.#response.writableNeedDrain
+    return this.#response.writableNeedDrain || this.#response.socket?.writableNeedDrain === true
   }
 
   /** Without a word: nobody reads. */
@@ -76,9 +78,38 @@ export class Answer {
     // Framed, nothing would be the end.
     if (chunk.length === 0) return
     this.bytes += chunk.length
-    if (this.#response.write(this.#isFramed ? framed(chunk) : chunk) || source.paused) return
+    if (this.#isFramed) return this.#writeSoon(chunk, source)
+    if (this.#response.write(chunk) || source.paused) return
     source.pause()
     this.#response.once("drain", () => source.resume())
+  }
+
+  /**
+   * All that one read of the source brought goes out in one piece, and past the response where that has sent its head:
+   * Node corks the connection for each write to it.
+   */
+  #writeSoon(chunk: Buffer, source: Dispatcher.DispatchController): void {
+    this.#waiting.push(chunk)
+    if (this.#waiting.length > 1) return
+    queueMicrotask(() => {
+      const out = this.#taken()
+      if (out === null || this.#response.destroyed) return
+      // None while the answer before this one is still being written.
+      const { socket } = this.#response
+      const to = socket === null || !this.#isHeadOut ? this.#response : socket
+      this.#isHeadOut = true
+      if (to.write(out) || source.paused) return
+      source.pause()
+      to.once("drain", () => source.resume())
+    })
+  }
+
+  #taken(): Buffer | null {
+    const waiting = this.#waiting
+    if (waiting.length === 0) return null
+    this.#waiting = []
+    const [only] = waiting
+    return framed(only !== undefined && waiting.length === 1 ? only : Buffer.concat(waiting))
   }
 
   end(chunk?: Buffer): void {
@@ -91,8 +122,9 @@ export class Answer {
   }
 
   #endFramed(chunk: Buffer | undefined): void {
-    if (chunk === undefined || chunk.length === 0) return void this.#response.end(LAST_CHUNK)
-    this.#response.end(Buffer.concat([framed(chunk), LAST_CHUNK]))
+    if (chunk !== undefined && chunk.length > 0) this.#waiting.push(chunk)
+    const out = this.#taken()
+    this.#response.end(out === null ? LAST_CHUNK : Buffer.concat([out, LAST_CHUNK]))
   }
 
   /** The problem in the shape of the API: as a reply, or as the last event of a stream that has begun. */
