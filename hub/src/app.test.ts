@@ -39,6 +39,36 @@ it("is healthy, and says who it is", async () => {
   ])
 })
 
+describe("a target that names the host, as clients write it that know proxies", () => {
+  const ask = async (target: string, host = "ignored"): Promise<{ status: number; body: string }> => {
+    const socket = connect(Number(new URL(hub.url).port), "127.0.0.1")
+    let said = ""
+    socket.on("data", (chunk: Buffer) => (said += chunk.toString()))
+    socket.write(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+    await once(socket, "close")
+    return { status: Number(said.slice(9, 12)), body: said.slice(said.indexOf("\r\n\r\n") + 4) }
+  }
+  it.each([
+    ["/v1/models?x=1", 200, '"object":"list"'],
+    ["/v1/models/nobody", 404, "no_model"],
+    ["/api/control/fleet", 200, '"hosts"'],
+  ])("is served at %s as any other", async (path, status, words) => {
+    const reply = await ask(hub.url + path)
+    expect(reply.status).toBe(status)
+    expect(reply.body).toContain(words)
+  })
+
+  it("is judged by the host that it names, and not by the header", async () => {
+    const { host } = new URL(hub.url)
+    const refused = await ask("http://elsewhere.example/v1/models", host)
+    expect([refused.status, refused.body]).toEqual([403, expect.stringContaining("HOST_REFUSED")])
+    for (const target of [`http://somebody@${host}/v1/models`, `ftp://${host}/v1/models`])
+      expect((await ask(target, host)).status).toBe(404)
+    expect((await ask(`HTTP://${host}`, host)).status).toBe(200)
+    expect((await ask(`http://${host}?x`, host)).status).toBe(200)
+  })
+})
+
 it.each([
   [
     "a bomb of headers",

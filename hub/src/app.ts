@@ -25,6 +25,7 @@ import { createIngest, createResume } from "./ingest/index.ts"
 import type { RejectReason, Rejected } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import { createLeases } from "./leases/index.ts"
+import { toOriginForm } from "./platform/absolute-form.ts"
 import { answerBrokenRequest } from "./platform/broken-request.ts"
 import type { Clock } from "./platform/clock.ts"
 import { createFirstScreen } from "./platform/first-screen.ts"
@@ -328,6 +329,7 @@ async function createHttp({
       createServer(
         { keepAliveTimeout: KEEP_ALIVE_MS, shouldUpgradeCallback: isForSocket },
         (request, response) => {
+          toOriginForm(request)
           if (!gateway.takes(request, response)) handler(request, response)
         },
       ),

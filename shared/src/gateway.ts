@@ -110,6 +110,30 @@ export const GatewayModel = z.object({
   }),
 })
 export type GatewayModel = z.infer<typeof GatewayModel>
+/** The same entry as Anthropic's clients read it. What is not known of a model is null, and its date the epoch. */
+export const AnthropicModel = z.object({
+  id: z.string(),
+  type: z.literal("model"),
+  display_name: z.string(),
+  created_at: z.string(),
+  max_input_tokens: z.nullable(z.int()),
+  max_tokens: z.null(),
+  capabilities: z.null(),
+  lifecycle: z.literal("active"),
+  line: z.null(),
+  deprecated_at: z.null(),
+  retires_at: z.null(),
+  ...{ status: GatewayModel.shape.status, boo: GatewayModel.shape.boo },
+})
+export type AnthropicModel = z.infer<typeof AnthropicModel>
+export const AnthropicModels = z.object({
+  data: z.array(AnthropicModel),
+  /** All are on the first page. */
+  has_more: z.literal(false),
+  first_id: z.nullable(z.string()),
+  last_id: z.nullable(z.string()),
+})
+export type AnthropicModels = z.infer<typeof AnthropicModels>
 export const GatewayModels = z.object({ object: z.literal("list"), data: z.array(GatewayModel) })
 export type GatewayModels = z.infer<typeof GatewayModels>
 

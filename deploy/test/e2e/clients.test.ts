@@ -86,6 +86,9 @@ describe("the openai package", () => {
     expect(ids).toEqual(expect.arrayContaining(["auto:code", CHAT, EMBEDDINGS]))
     expect(new Set(ids).size).toBe(ids.length)
     expect(await openAi.models.retrieve(CHAT)).toMatchObject({ id: CHAT, object: "model" })
+    const error: unknown = await openAi.models.retrieve("nobody").then(() => null, failed)
+    expect(error).toBeInstanceOf(OpenAI.NotFoundError)
+    expect(error).toMatchObject({ code: "no_model", type: "invalid_request_error" })
   })
 
   const failures: [string, string, unknown, object][] = [
@@ -130,6 +133,20 @@ describe("the @anthropic-ai/sdk package", () => {
     expect([whole.stop_reason, whole.content]).toMatchObject(["tool_use", [wanted]])
     const streamed = await anthropic.messages.stream(asked).finalMessage()
     expect([streamed.stop_reason, streamed.content]).toMatchObject(["tool_use", [wanted]])
+  })
+
+  it("lists models, and retrieves one", async () => {
+    const listed: Anthropic.ModelInfo[] = []
+    for await (const one of anthropic.models.list({ limit: 2 })) listed.push(one)
+    expect(listed.map(({ id }) => id)).toEqual(expect.arrayContaining(["auto", CHAT, EMBEDDINGS]))
+    expect(new Set(listed.map(({ id }) => id)).size).toBe(listed.length)
+    expect(await anthropic.models.retrieve(CHAT)).toMatchObject({
+      ...{ id: CHAT, type: "model", display_name: CHAT },
+      max_input_tokens: expect.any(Number),
+    })
+    const error: unknown = await anthropic.models.retrieve("nobody").then(() => null, failed)
+    expect(error).toBeInstanceOf(Anthropic.NotFoundError)
+    expect(error).toMatchObject({ status: 404, type: "not_found_error" })
   })
 
   it("counts tokens", async () => {

@@ -141,14 +141,21 @@ export class Answer {
 
   #reply(problem: GatewayProblem, headers: readonly string[]): void {
     const body = Buffer.from(JSON.stringify(errorBody(this.#api, problem, this.#requestId)))
-    const retry = problem.retryAfterS ?? null
     this.#response.writeHead(problem.status, [
       ...["content-type", "application/json", "content-length", String(body.length)],
       ...["x-boo-request-id", this.#requestId],
-      ...(retry === null ? [] : ["retry-after", String(Math.max(1, Math.ceil(retry)))]),
+      ...retryHeaders(problem.retryAfterS),
       ...headers,
       ...this.#standing,
     ])
     this.end(body)
   }
+}
+
+/** OpenAI's and Anthropic's clients try each 409, 429 and 5xx twice more, unless they are told not to. */
+function retryHeaders(afterS: number | null | undefined): string[] {
+  if (afterS === undefined) return []
+  return afterS === null
+    ? ["x-should-retry", "false"]
+    : ["retry-after", String(Math.max(1, Math.ceil(afterS)))]
 }

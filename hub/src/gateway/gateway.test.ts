@@ -22,7 +22,6 @@ import type { FakeHost } from "./world-for-tests.ts"
 const Said = z.looseObject({
   type: z.optional(z.string()),
   error: z._default(z.looseObject({ code: z.string() }), { code: "" }),
-  data: z._default(z.array(z.looseObject({ id: z.string() })), []),
 })
 async function said(reply: Response): Promise<z.infer<typeof Said>> {
   return Said.parse(await reply.json())
@@ -440,55 +439,5 @@ describe("a gateway that stops", () => {
     await expect.poll(() => a.heard.length).toBe(1)
     await world.gateway.stop()
     expect((await reply).status).toBe(200)
-  })
-})
-
-describe("what is told without asking a host", () => {
-  it("lists every name once, with where it is and what it can", async () => {
-    const hosts = [
-      fleetHost("a", "x", {
-        models: [fleetModel("m", { context_length: 4096, aliases: ["gpt"] }), fleetModel("p", { peer: "x" })],
-      }),
-      fleetHost("b", "x", {
-        models: [fleetModel("m", { state: "stopped" }), fleetModel("n", { aliases: ["gpt"] })],
-      }),
-      fleetHost("off", "x", { models: [fleetModel("z")], enabled: false }),
-    ]
-    const world = await gateway({ hosts })
-    const { data } = await said(await fetch(`${world.url}/v1/models`))
-    expect(data.map(({ id }) => id)).toEqual(["gpt", "m", "n"])
-    expect(data[0]).toMatchObject({ boo: { collision: expect.stringContaining("m on a, n on b") } })
-    expect(data[1]).toMatchObject({
-      ...{ context_length: 4096, status: { value: "loaded" } },
-      boo: {
-        kind: "model",
-        hosts: [
-          { host: "a", state: "ready" },
-          { host: "b", state: "stopped" },
-        ],
-      },
-    })
-  })
-
-  it("tells one of them by its name, slashes included, and where to find the others", async () => {
-    const world = await gateway({ hosts: [fleetHost("a", "x", ["org/m"])] })
-    for (const path of ["org/m", "org%2Fm"]) {
-      const reply = await fetch(`${world.url}/v1/models/${path}`)
-      expect(await reply.json()).toMatchObject({ id: "org/m", object: "model", boo: { kind: "model" } })
-    }
-    const unknown = await fetch(`${world.url}/v1/models/nobody`)
-    expect(unknown.status).toBe(404)
-    expect(await unknown.json()).toMatchObject({ error: { code: "no_model" } })
-  })
-
-  it("answers props from what the sidecars know", async () => {
-    const a = await host(json(200, {}))
-    const world = await gateway({ hosts: [fleetHost("a", a.url, ["org/m"])] })
-    for (const path of ["/upstream/org/m/props", "/props?model=org%2Fm", "/upstream/a/org/m/props"]) {
-      const reply = await (await fetch(world.url + path)).json()
-      expect(reply).toMatchObject({ default_generation_settings: { n_ctx: 8192 }, boo: { host: "a" } })
-    }
-    expect((await fetch(`${world.url}/props?model=nobody`)).status).toBe(404)
-    expect(a.heard).toEqual([])
   })
 })

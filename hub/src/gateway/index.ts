@@ -160,7 +160,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       request.resume()
       return void response.writeHead(204, preflightHeaders(endpoint.allowed, request.headers)).end()
     }
-    const answer = answerTo(request, response, { api: endpoint.api, kind: "other", requestId: randomUUID() })
+    // Its clients ask for models at the very path of OpenAI's, and say whose words they want by this header.
+    const api = request.headers["anthropic-version"] === undefined ? endpoint.api : "anthropic"
+    const answer = answerTo(request, response, { api, kind: "other", requestId: randomUUID() })
     const entry = door.enter(request)
     request.resume()
     if (isProblem(entry)) return answer.refuse(entry)
@@ -173,7 +175,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     const reply =
       endpoint.does === "models"
-        ? listing.models(endpoint.model, entry.key)
+        ? listing.models({ model: endpoint.model, api }, entry.key)
         : listing.props(endpoint.model, entry.key)
     if (isProblem(reply)) return answer.refuse(reply)
     const body = Buffer.from(JSON.stringify(reply))

@@ -1,5 +1,6 @@
-import type { GatewayModel, GatewayModels } from "@boocontrol/shared/gateway"
-import { modelList, propsOf } from "./core/models.ts"
+import type { AnthropicModel, AnthropicModels, GatewayModel, GatewayModels } from "@boocontrol/shared/gateway"
+import type { Api } from "./core/endpoints.ts"
+import { inAnthropicWords, modelList, propsOf } from "./core/models.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 import type { CallerKey } from "./keys.ts"
@@ -16,13 +17,14 @@ export function createListing({ fleet, routing, now }: ListingOptions) {
   return {
     /** All of them, or the one that is named. A key sees those it may use. */
     models(
-      named: string | null,
+      { model: named, api }: { model: string | null; api: Api },
       key: Pick<CallerKey, "mayUse"> | null,
-    ): GatewayModels | GatewayModel | GatewayProblem {
+    ): GatewayModels | GatewayModel | AnthropicModels | AnthropicModel | GatewayProblem {
       const mayUse = key?.mayUse ?? null
       const list = modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse })
-      if (named === null) return list
-      return list.data.find(({ id }) => id === named) ?? unknownModel(named)
+      const told = named === null ? list : list.data.find(({ id }) => id === named)
+      if (told === undefined) return unknownModel(named ?? "")
+      return api === "anthropic" ? inAnthropicWords(told) : told
     },
     props(model: string, key: Pick<CallerKey, "forbids"> | null): object | GatewayProblem {
       if (model === "") return problems.noModel()

@@ -108,6 +108,8 @@ export interface AttemptFailure {
   readonly kind:
     | "refused"
     | "unreachable"
+    /** No connection that can be trusted, until somebody mends a certificate or an address. */
+    | "tls"
     | "reset"
     | "timeout"
     | "status"
@@ -146,6 +148,7 @@ export interface Refusal {
   readonly kind: "refusal"
   readonly code: RefusalCode
   readonly reason: string
+  /** Null: nothing that waits can help. */
   readonly retryAfterS: number | null
   readonly candidates: readonly PassedOver[]
 }

@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici"
-import { goesElsewhere, isPage, kindOfError } from "./core/failures.ts"
+import { brokenBy, goesElsewhere, isPage } from "./core/failures.ts"
 import { messageOf, open } from "./core/sse.ts"
 import type { AttemptFailure } from "./ports.ts"
 
@@ -118,7 +118,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Controller | null, error: Error): void {
     if (this.#state === "over") return
     if (this.#state === "refused") return this.#fail("status", this.#refusalText())
-    this.#fail(kindOfError(error, this.#state === "answering"), error.message)
+    const { kind, detail } = brokenBy(error, this.#state === "answering")
+    this.#fail(kind, detail)
   }
 
   #open(controller: Controller, chunk: Buffer): void {

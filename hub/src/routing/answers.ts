@@ -92,7 +92,8 @@ function hostScore(deciding: Deciding, host: RouteHost, model: HostModel): Route
 
 function statusOf({ health }: Deciding, host: RouteHost, { id, state }: HostModel): RouteScore["status"] {
   if (!host.enabled || host.liveness !== "connected" || host.baseUrl === null) return "offline"
-  if (health(host.id, id) === "open") return "unhealthy"
+  const known = health(host.id, id)
+  if (known === "open" || known === "amiss") return "unhealthy"
   if (host.lease?.mode === "exclusive") return "leased"
   if (state === "error") return "unhealthy"
   if (state === "ready") return "loaded"

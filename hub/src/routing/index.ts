@@ -13,8 +13,18 @@ import type { NatsConnection } from "../platform/nats.ts"
 import type { Sql } from "../platform/postgres.ts"
 import type { SecretBox } from "../platform/secret-box.ts"
 import { affinity } from "./core/affinity.ts"
-import { FRESH, answered, failed, healthOf, sent, succeeded, undecided, worse } from "./core/breaker.ts"
-import type { Breaker, FailureKind } from "./core/breaker.ts"
+import {
+  FRESH,
+  answered,
+  failed,
+  failureKind,
+  healthOf,
+  sent,
+  succeeded,
+  undecided,
+  worse,
+} from "./core/breaker.ts"
+import type { Breaker } from "./core/breaker.ts"
 import { decide } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
 import { resolveName } from "./core/names.ts"
@@ -191,8 +201,8 @@ export function createRouting(options: RoutingOptions): Routing {
     undecided(provider, model) {
       if (places.size > 0) breaker(provider, model, (before) => undecided(before, clock.now()))
     },
-    failed: (provider, model, { kind, status }) =>
-      breaker(provider, model, (before) => failed(before, failureKind(kind, status), clock.now())),
+    failed: (provider, model, why) =>
+      breaker(provider, model, (before) => failed(before, failureKind(why), clock.now())),
     succeeded(place, { given, usage, servedMs }) {
       const provider = place.kind === "host" ? place.host.id : place.target.id
       if (places.size > 0) breaker(provider, place.model.id, succeeded)
@@ -299,10 +309,4 @@ function hostIdOf(provider: string): HostId | null {
   const host = parsed.success ? parsed.data : null
   hostIds.set(provider, host)
   return host
-}
-
-function failureKind(kind: string, status: number | null): FailureKind {
-  if (kind === "refused" || kind === "unreachable") return "refused"
-  if (kind === "timeout" || kind === "stalled") return "timeout"
-  return status === null ? "broken" : "status"
 }

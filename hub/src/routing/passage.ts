@@ -2,9 +2,10 @@ import { RefusalCode } from "@boocontrol/shared/gateway"
 import type { HostId } from "@boocontrol/shared/ids"
 import type { RouteAsk } from "@boocontrol/shared/routing"
 import type { TokenPrices } from "@boocontrol/shared/token-cost"
+import { failureKind, isLasting } from "./core/breaker.ts"
 import { isOnlyFull } from "./core/decide.ts"
 import type { Decision, Ranked } from "./core/decide.ts"
-import { refusalIn } from "./core/explain.ts"
+import { mayPass, refusalIn } from "./core/explain.ts"
 import { placeKey, priceOf, providerOf } from "./core/view.ts"
 import type { HostPlace } from "./core/view.ts"
 import type { CountedUsage, DispatchEnd } from "./dispatch-log.ts"
@@ -76,6 +77,8 @@ const LONGEST_FIRST_BYTE_MS = 900_000
 export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
   const ask = askOf(given)
   const tried = new Set<string>()
+  /** Of those: who failed by what stays as it is. */
+  const lasting = new Set<string>()
   const openedMs = parts.clock.now()
   /** Failures of hosts that count once another host has answered: else it was the request. */
   const doubtful: (() => void)[] = []
@@ -131,13 +134,14 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
       },
       failed({ kind, status, detail, afterFirstByte, afterMs, mayBeTheRequest }) {
         tried.add(wasLoading && isOfTheLoad(kind, status) ? placeKey(provider, model) : provider)
+        if (isLasting(failureKind({ kind, status }))) lasting.add(provider)
         const count = (): void => parts.failed(provider, model, { kind, status })
         if (mayBeTheRequest) {
           doubtful.push(count)
           parts.undecided(provider, model)
         } else count()
         const reason = `${kind}${status === null ? "" : ` ${status}`}: ${detail}`.slice(0, 500)
-        const isSent = kind !== "refused" && kind !== "unreachable"
+        const isSent = !UNSENT_BY.has(kind)
         end("failed", {
           reason,
           durationMs: afterMs,
@@ -174,7 +178,8 @@ export function openPassage(given: GatewayAsk, parts: RoutingParts): Passage {
     }))
     const waitMs = parts.clock.now() - openedMs
     log({ ...UNSENT, decision, waitMs, outcome: "refused", reason: `${code}: ${message}`.slice(0, 500) })
-    const retryAfterS = UNCHANGING.has(code) ? null : isOver ? 10 : 2
+    const isInVain = UNCHANGING.has(code) || !(isOver || mayPass(decision, lasting))
+    const retryAfterS = isInVain ? null : isOver ? 10 : 2
     return { kind: "refusal", code, reason: message, retryAfterS, candidates: candidates.slice(0, 50) }
   }
 
@@ -261,6 +266,9 @@ const UNSENT = {
     status: null,
   },
 } as const
+
+/** Nothing of the request has left the hub. */
+const UNSENT_BY = new Set(["refused", "unreachable", "tls"])
 
 /** To ask again in a moment would bring the same. */
 const UNCHANGING = new Set<RefusalCode>(["no_model", "no_context_fit", "not_loaded"])

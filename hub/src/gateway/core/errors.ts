@@ -11,6 +11,7 @@ export interface GatewayProblem {
   readonly reason?: string
   readonly param?: string
   readonly candidates?: readonly PassedOver[]
+  /** Null: nothing that waits can help, and clients are told not to try again by themselves. */
   readonly retryAfterS?: number | null
 }
 
@@ -76,7 +77,7 @@ export const problems = {
     ...{ status: 403, type: "permission_error", code, message },
   }),
   staleLease: (lease: string): GatewayProblem => ({
-    ...{ status: 409, type: "conflict_error", code: "lease_stale" },
+    ...{ status: 409, type: "conflict_error", code: "lease_stale", retryAfterS: null },
     message: `The token given with lease ${lease} is not, or no longer, the lease's: acquire a lease again, or send none`,
   }),
   limited: (message: string, code: string, retryAfterS: number | null): GatewayProblem => ({

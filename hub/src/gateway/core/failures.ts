@@ -1,5 +1,6 @@
 import type { AttemptFailure } from "../ports.ts"
 import type { FailureKind } from "./breaker.ts"
+import { tlsProblem } from "./tls.ts"
 
 /** Answers that say "not here, not now": another host may do better. Everything else is the client's own. */
 const ELSEWHERE = new Set([401, 402, 403, 404, 408, 429])
@@ -25,6 +26,7 @@ export function verdictOn({ kind, status }: Pick<AttemptFailure, "kind" | "statu
   switch (kind) {
     case "refused":
     case "unreachable":
+    case "tls":
       return "refused"
     case "reset":
       return "reset"
@@ -57,10 +59,16 @@ const UNREACHABLE = new Set([
   "EHOSTDOWN",
 ])
 
-/** By code, never by the words of the message. */
-export function kindOfError(error: Error, afterFirstByte: boolean): AttemptFailure["kind"] {
+/** What became of a connection: by code, never by the words of the message. */
+export function brokenBy(
+  error: Error,
+  afterFirstByte: boolean,
+): { kind: AttemptFailure["kind"]; detail: string } {
   const code = "code" in error ? String(error.code) : ""
-  if (REFUSED.has(code)) return "refused"
-  if (UNREACHABLE.has(code)) return "unreachable"
-  return afterFirstByte ? "broken_stream" : "reset"
+  const detail = error.message
+  if (REFUSED.has(code)) return { kind: "refused", detail }
+  if (UNREACHABLE.has(code)) return { kind: "unreachable", detail }
+  const tls = afterFirstByte ? null : tlsProblem(code)
+  if (tls !== null) return { kind: "tls", detail: tls }
+  return { kind: afterFirstByte ? "broken_stream" : "reset", detail }
 }

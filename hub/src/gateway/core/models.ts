@@ -1,5 +1,11 @@
 import type { FleetHost, FleetModel } from "@boocontrol/shared/fleet"
-import type { GatewayModel, GatewayModels, VirtualModel } from "@boocontrol/shared/gateway"
+import type {
+  AnthropicModel,
+  AnthropicModels,
+  GatewayModel,
+  GatewayModels,
+  VirtualModel,
+} from "@boocontrol/shared/gateway"
 
 interface Place {
   readonly host: FleetHost
@@ -91,6 +97,28 @@ function virtualModel(
     ...(capabilities.includes("function_calling") && { supported_parameters: ["tools", "tool_choice"] }),
     status: { value: loaded ? "loaded" : "unloaded" },
     boo: { kind: "virtual", hosts: [...hosts], capabilities: [...capabilities] },
+  }
+}
+
+/** A list or an entry of it in Anthropic's words. */
+export function inAnthropicWords(told: GatewayModels | GatewayModel): AnthropicModels | AnthropicModel {
+  if (told.object === "model") return anthropicModel(told)
+  const data = told.data.map(anthropicModel)
+  return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
+}
+
+function anthropicModel({
+  id,
+  name = id,
+  context_length: context,
+  status,
+  boo,
+}: GatewayModel): AnthropicModel {
+  return {
+    ...{ id, type: "model", display_name: name, created_at: "1970-01-01T00:00:00Z" },
+    ...{ max_input_tokens: context ?? null, max_tokens: null, capabilities: null },
+    ...{ lifecycle: "active", line: null, deprecated_at: null, retires_at: null },
+    ...{ status, boo },
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { affinity } from "./affinity.ts"
-import { FRESH, answered, failed, healthOf, sent, succeeded, undecided } from "./breaker.ts"
+import { FRESH, answered, failed, failureKind, healthOf, sent, succeeded, undecided } from "./breaker.ts"
 import type { Breaker } from "./breaker.ts"
 
 describe("a breaker", () => {
@@ -11,6 +11,20 @@ describe("a breaker", () => {
     expect(healthOf(breaker, 0)).toBe("closed")
     breaker = failed(breaker, "timeout", 0)
     expect(healthOf(breaker, 0)).toBe("open")
+  })
+
+  it.each([
+    ["tls", null, 1, "amiss"],
+    ["status", 401, 3, "amiss"],
+    ["status", 402, 3, "amiss"],
+    ["status", 503, 3, "open"],
+    ["refused", null, 1, "open"],
+  ])("says of %s %s, %i times, that it is %s", (kind, status, times, health) => {
+    let breaker: Breaker = FRESH
+    for (let n = 1; n < times; n++) breaker = failed(breaker, failureKind({ kind, status }), 0)
+    expect(healthOf(breaker, 0)).toBe("closed")
+    breaker = failed(breaker, failureKind({ kind, status }), 0)
+    expect([healthOf(breaker, 0), healthOf(breaker, breaker.untilMs)]).toEqual([health, "probing"])
   })
 
   it("opens where half of what it was asked fails, also when the other half is answered", () => {

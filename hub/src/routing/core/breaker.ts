@@ -16,9 +16,18 @@ export interface Breaker {
   readonly recent: readonly boolean[]
   readonly untilMs: number
   readonly openForMs: number
+  /** It failed by what stays as it is until somebody mends it. */
+  readonly lasts: boolean
 }
 
-export const FRESH: Breaker = { state: "closed", inRow: 0, recent: [], untilMs: 0, openForMs: 0 }
+export const FRESH: Breaker = {
+  state: "closed",
+  inRow: 0,
+  recent: [],
+  untilMs: 0,
+  openForMs: 0,
+  lasts: false,
+}
 
 const IN_ROW = 3
 const WINDOW = 20
@@ -29,8 +38,26 @@ const LONGEST_OPEN_MS = 30_000
 /** A probe is not followed by another while the first is under way. */
 const PROBE_MS = 15_000
 
-/** How much a failure says: a refused connection or an instant 503 costs nobody time, but is as clear as can be. */
-export type FailureKind = "refused" | "status" | "timeout" | "broken"
+/**
+ * How much a failure says: a refused connection or an instant 503 costs nobody time, but is as clear as can be.
+ * `untrusted` and `denied` stay as they are until somebody mends a certificate, a key or an account.
+ */
+export type FailureKind = "refused" | "status" | "timeout" | "broken" | "untrusted" | "denied"
+
+export function failureKind({ kind, status }: { kind: string; status: number | null }): FailureKind {
+  if (kind === "tls") return "untrusted"
+  if (kind === "refused" || kind === "unreachable") return "refused"
+  if (kind === "timeout" || kind === "stalled") return "timeout"
+  if (status === null) return "broken"
+  return DENIALS.has(status) ? "denied" : "status"
+}
+
+/** A key that is not right, an account without money. A 403 may be a filter's word on one request. */
+const DENIALS = new Set([401, 402])
+
+export function isLasting(kind: FailureKind): boolean {
+  return kind === "untrusted" || kind === "denied"
+}
 
 export function failed(breaker: Breaker, kind: FailureKind, nowMs: number): Breaker {
   const recent = [...breaker.recent, true].slice(-WINDOW)
@@ -40,11 +67,13 @@ export function failed(breaker: Breaker, kind: FailureKind, nowMs: number): Brea
   const isOpen =
     wasProbe ||
     kind === "refused" ||
+    kind === "untrusted" ||
     inRow >= IN_ROW ||
     (recent.length >= LEAST && failures * 2 >= recent.length)
-  if (!isOpen) return { ...breaker, recent, inRow }
+  const lasts = isLasting(kind)
+  if (!isOpen) return { ...breaker, recent, inRow, lasts }
   const openForMs = wasProbe ? Math.min(LONGEST_OPEN_MS, breaker.openForMs * 2) : FIRST_OPEN_MS
-  return { state: "open", inRow, recent, openForMs, untilMs: nowMs + openForMs }
+  return { state: "open", inRow, recent, openForMs, lasts, untilMs: nowMs + openForMs }
 }
 
 /** What was answered. One answer closes it, but what failed before is not forgotten at once. */
@@ -70,10 +99,12 @@ export function answered(breaker: Breaker): Breaker {
 
 export function healthOf(breaker: Breaker, nowMs: number): Health {
   if (breaker.state === "closed") return "closed"
-  return nowMs >= breaker.untilMs ? "probing" : "open"
+  if (nowMs >= breaker.untilMs) return "probing"
+  return breaker.lasts ? "amiss" : "open"
 }
 
 export function worse(a: Health, b: Health): Health {
+  if (a === "amiss" || b === "amiss") return "amiss"
   if (a === "open" || b === "open") return "open"
   return a === "probing" ? a : b
 }

@@ -1,4 +1,4 @@
-import type { RouteCandidate, RouteExplanation, RuleVerdict } from "@boocontrol/shared/routing"
+import type { RouteCandidate, RouteExplanation, RouteRefusal, RuleVerdict } from "@boocontrol/shared/routing"
 import { instantOf } from "@boocontrol/shared/time"
 import { askedMsOf, isOnlyFull } from "./decide.ts"
 import type { Deciding, Decision, Ranked } from "./decide.ts"
@@ -81,6 +81,17 @@ export function refusalIn(decision: Decision): { reason: string; message: string
       }
   if (reasons.has("no_context_fit")) return { reason: "no_context_fit", message }
   return { reason: "no_model", message }
+}
+
+/** Of those who cannot serve now these may soon, though nobody does anything. */
+const PASSING = new Set<RouteRefusal>(["full", "leased", "unhealthy", "tried", "offline"])
+
+/** Whether it may help to ask again: `lasting` are those who failed this request by what does not pass by itself. */
+export function mayPass({ refused }: Pick<Decision, "refused">, lasting: ReadonlySet<string>): boolean {
+  return refused.some(
+    ({ place, refused: { reason, lasts } }) =>
+      PASSING.has(reason) && lasts !== true && !(reason === "tried" && lasting.has(providerOf(place))),
+  )
 }
 
 function headOf(place: Place, task: string) {

@@ -5,7 +5,8 @@ import { unservedBy } from "./served.ts"
 import type { HostPlace, Place, TargetPlace } from "./view.ts"
 import { hasRoom, placeKey, providerOf } from "./view.ts"
 
-export type Health = "closed" | "probing" | "open"
+/** `amiss`: left alone as one that is `open`, for what does not pass by itself. */
+export type Health = "closed" | "probing" | "open" | "amiss"
 
 export interface FilterAround {
   /** A policy chose it, not the client: what is not known to be able is not tried. */
@@ -23,6 +24,13 @@ const FAILED_LOAD_HOLDS_MS = 10 * 60_000
 export interface Refused {
   readonly reason: RouteRefusal
   readonly why: string
+  /** It stays so until somebody changes something. */
+  readonly lasts?: true
+}
+
+const AMISS: Refused = {
+  ...{ reason: "unhealthy", lasts: true },
+  why: "its certificate, key or account was no good lately: the decisions of today say which",
 }
 
 /** Why a place cannot serve a request now; null: it can. The first reason that holds. */
@@ -32,8 +40,9 @@ export function refusalOf(place: Place, ask: RouteAsk, around: FilterAround): Re
     return { reason: "tried", why: "failed this request before" }
   const refused = place.kind === "host" ? hostRefusal(place, ask) : targetRefusal(place, ask)
   if (refused) return refused
-  if (around.health(provider, place.model.id) === "open")
-    return { reason: "unhealthy", why: "failed lately and is left alone for a while" }
+  const health = around.health(provider, place.model.id)
+  if (health === "open") return { reason: "unhealthy", why: "failed lately and is left alone for a while" }
+  if (health === "amiss") return AMISS
   return fitRefusal(place, ask, around) ?? fullRefusal(place)
 }
 
