@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { OpenAiError } from "@boocontrol/shared/gateway"
 import { pageOf } from "@boocontrol/shared/http"
-import { RouteDispatch } from "@boocontrol/shared/routing"
+import { RouteDispatch, RouteScores } from "@boocontrol/shared/routing"
 import { newWorld, runHub } from "../../test/running-hub.ts"
 import type { RunningHub, World } from "../../test/running-hub.ts"
 import { brokenBy } from "./core/failures.ts"
@@ -82,6 +82,9 @@ it.each([
   expect(second.message).toContain("its certificate, key or account was no good lately")
   for (const { headers } of [first, second])
     expect([headers.get("retry-after"), headers.get("x-should-retry")]).toEqual([null, "false"])
+  const scores = RouteScores.parse(await (await hub.get("/routing/scores")).json())
+  const [target] = model.split("/")
+  expect(scores.rows.find(({ provider_id: id }) => id === target)?.status).toBe("unhealthy")
   const logged = async (): Promise<string> => {
     const reply = await hub.get("/routing/dispatches?limit=50")
     const { rows } = pageOf(RouteDispatch).parse(await reply.json())

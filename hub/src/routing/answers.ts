@@ -11,11 +11,12 @@ import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { decide, decideBy } from "./core/decide.ts"
 import type { Deciding } from "./core/decide.ts"
 import { explanationOf } from "./core/explain.ts"
+import type { Health } from "./core/filter.ts"
 import { collisionsOf, resolveName } from "./core/names.ts"
 import { compilePolicy } from "./core/policy.ts"
 import { guessOf } from "./core/priors.ts"
 import { providerOf } from "./core/view.ts"
-import type { HostModel, Place, RouteHost } from "./core/view.ts"
+import type { HostModel, Place, RouteHost, RouteTargetView } from "./core/view.ts"
 
 const NOBODY: ReadonlySet<string> = new Set()
 
@@ -63,7 +64,7 @@ export function scores(deciding: Deciding, virtual: readonly VirtualModel[]): Ro
     ...view.targets.flatMap((target) =>
       target.models.map((model): RouteScore => ({
         ...{ kind: "target", provider_id: target.id, model: model.id, quant: null, state: null },
-        status: target.enabled && target.hasCredential ? "loaded" : "offline",
+        status: targetStatus(deciding, target, model.id),
         ...{ inflight: target.inflight, load_ms: null, prompt_tps: null, gen_tps: null },
         ...{ context_length: model.contextLength, cost_per_mtok: model.outputPerMtok, best_for: [] },
         quality: qualities(model.quality),
@@ -90,10 +91,22 @@ function hostScore(deciding: Deciding, host: RouteHost, model: HostModel): Route
   }
 }
 
+function targetStatus(
+  { health }: Deciding,
+  { id, enabled, hasCredential }: RouteTargetView,
+  model: string,
+): RouteScore["status"] {
+  if (!enabled || !hasCredential) return "offline"
+  return isLeftAlone(health(id, model)) ? "unhealthy" : "loaded"
+}
+
+function isLeftAlone(health: Health): boolean {
+  return health === "open" || health === "amiss"
+}
+
 function statusOf({ health }: Deciding, host: RouteHost, { id, state }: HostModel): RouteScore["status"] {
   if (!host.enabled || host.liveness !== "connected" || host.baseUrl === null) return "offline"
-  const known = health(host.id, id)
-  if (known === "open" || known === "amiss") return "unhealthy"
+  if (isLeftAlone(health(host.id, id))) return "unhealthy"
   if (host.lease?.mode === "exclusive") return "leased"
   if (state === "error") return "unhealthy"
   if (state === "ready") return "loaded"

@@ -118,3 +118,18 @@ it("takes for a number of tokens only what can be one", async () => {
     [3, null],
   ])
 })
+
+it("lists what was decided in one millisecond as it was decided", async () => {
+  const stored: string[] = []
+  const log = createDispatchLog({
+    ...{ clock: manualClock(), log: silentLog, nc: { publish: () => undefined } },
+    headers: () => new Set<string>(),
+    store: { insert: (rows) => Promise.resolve(void stored.push(...rows)) },
+  })
+  const asked = Array.from({ length: 20 }, (_, n) => `r${n}`)
+  for (const id of asked) log.add(end(id))
+  await log.stop()
+  const rows = stored.map((row) => JSON.parse(row) as { id: string; request_id: string })
+  const byId = rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  expect(byId.map(({ request_id: id }) => id)).toEqual(asked)
+})

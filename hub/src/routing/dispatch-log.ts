@@ -164,6 +164,14 @@ export function createDispatchLog(around: {
   }
 }
 
+let serial = 0
+
+/** Decisions of one millisecond are listed as they were made: the attempt that failed, then the refusal after it. */
+function nextSerial(): number {
+  serial = (serial + 1) % 2 ** 31
+  return serial
+}
+
 const POOL = new Uint8Array(16 * 256)
 let used = POOL.length
 
@@ -188,7 +196,7 @@ function rowOf(end: Kept): RouteDispatch {
   const terms = ranked?.terms
   // Written down member by member: put together of parts it is made and turned into text half as fast.
   return {
-    id: v7({ msecs: end.atMs, random: random16() }),
+    id: v7({ msecs: end.atMs, seq: nextSerial(), random: random16() }),
     ts: instantOf(end.atMs),
     request_id: end.requestId,
     asked_model: asked.model,

@@ -96,17 +96,15 @@ function readPolicy({ policy, yaml }: PolicySave): PolicyRead {
   }
   const parsed = RoutePolicy.safeParse(value)
   if (parsed.success) return { ok: true, policy: parsed.data }
-  return {
-    ok: false,
-    problems: parsed.error.issues.map((issue) => ({
-      ...{ path: issue.path.map(String).join("."), message: issue.message },
-      line: lineOf(
-        document,
-        issue.code === "unrecognized_keys" ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path,
-        lines,
-      ),
-    })),
-  }
+  const problems = parsed.error.issues.map((issue) => ({
+    ...{ path: issue.path.map(String).join("."), message: issue.message },
+    line: lineOf(
+      document,
+      issue.code === "unrecognized_keys" ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path,
+      lines,
+    ),
+  }))
+  return { ok: false, problems: problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
 }
 
 /** Where a value stands, or what it would stand in where it is missing. */

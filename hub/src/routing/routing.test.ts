@@ -163,6 +163,9 @@ describe("policies", () => {
     ).toContain(4)
     expect(await lineOf("name: p\nrules:\n  - order: fast\n    oder: fast\n")).toEqual([4])
     expect(await lineOf("description: no name\n")).toEqual([1, 1])
+    expect(
+      await lineOf("name: p\nrules:\n  - order: worst\n    x: 1\n    candidates: [{ hosts: [] }]\n"),
+    ).toEqual([3, 4, 5])
     expect(await lineOf("")).toEqual([null])
     expect(await code(await post("policies", { yaml }))).toEqual([400, "POLICY_INVALID"])
     expect(await code(await post("policies", { yaml: "a: [" }))).toEqual([400, "POLICY_INVALID"])

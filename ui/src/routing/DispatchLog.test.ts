@@ -36,9 +36,18 @@ it("opens a decision with all its candidates, and what it was asked with", async
   expect(words()).not.toContain("why lab")
 })
 
+it("tells the whole reason of one that failed, which its line has no room for", async () => {
+  const reason =
+    "tls: its certificate is not valid here (self-signed): have one of a known authority put there"
+  const { page } = await shown(pageOf([decision("1", { outcome: "failed", reason })]))
+  await page.get("button.row").trigger("click")
+  expect(page.get(".details .reason").text()).toBe(reason)
+})
+
 it("says that it is loading, that there is nothing, and that nothing is like that", async () => {
   const { page, words, api, runWaiting } = await shown(pageOf([]))
   expect(words()).toContain("No request has come through the gateway yet.")
+  expect(words()).toContain(`${new URL("./", document.baseURI).href}v1`)
   api.answers.push(pageOf([]))
   await page.get('[aria-label="Source"]').setValue("nobody")
   await page.get('[aria-label="Source"]').trigger("keydown", { key: "Enter" })

@@ -88,6 +88,20 @@ it("saves over the version that was edited, and says why where it cannot", async
   expect(page.emitted("saved")).toHaveLength(1)
 })
 
+it("deletes a policy only once it was said what that does", async () => {
+  const { api, page, button, words } = await shown()
+  await button("Delete")?.trigger("click")
+  expect(words()).toContain("Whoever asks for auto:work is refused from then on.")
+  await button("Keep it")?.trigger("click")
+  expect(button("Delete auto:work")).toBeUndefined()
+  expect(api.asked.map(({ path }) => path)).not.toContain("routing/policies/work")
+  await button("Delete")?.trigger("click")
+  await button("Delete auto:work")?.trigger("click")
+  await flushPromises()
+  expect(api.asked.at(-1)).toMatchObject({ path: "routing/policies/work" })
+  expect([page.emitted("saved"), page.emitted("close")]).toEqual([[[]], [[]]])
+})
+
 it("makes a new policy, and has nothing to delete then", async () => {
   const { api, page, button } = await shown({ row: null })
   expect(button("Delete")).toBeUndefined()

@@ -9,6 +9,7 @@ import {
   ruleText,
   ruleVerdict,
   scoreLines,
+  statusOf,
   textOf,
   timeOf,
   withNewer,
@@ -42,6 +43,12 @@ const dispatch = (more: Partial<RouteDispatch> = {}): RouteDispatch =>
     ...{ duration_ms: 1, outcome: "ok", reason: null, cost: null, candidates: [] },
     ...more,
   })
+
+it("says of a provider that it is ready, since nothing is loaded there, and of a broken one what it is", () => {
+  expect(statusOf(score("m", { kind: "target", state: null })).text).toBe("ready")
+  expect(statusOf(score("m", { kind: "target", state: null, status: "unhealthy" })).text).toBe("unhealthy")
+  expect(statusOf(score("m")).text).toBe("loaded")
+})
 
 it("shows times and costs short, and what is not known as such", () => {
   expect([null, 12, 1234, 45_000].map(timeOf)).toEqual(["–", "12 ms", "1.2 s", "45 s"])

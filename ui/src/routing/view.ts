@@ -23,7 +23,13 @@ const STATUS: Record<RouteScore["status"], { text: string; tone: Tone }> = {
   leased: { text: "leased", tone: "lease" },
   unhealthy: { text: "unhealthy", tone: "bad" },
 }
-export const statusOf = (score: RouteScore): { text: string; tone: Tone } => STATUS[score.status]
+export function statusOf({ kind, status }: Pick<RouteScore, "kind" | "status">): {
+  text: string
+  tone: Tone
+} {
+  // Nothing is loaded for us at a provider.
+  return kind === "target" && status === "loaded" ? { text: "ready", tone: "ok" } : STATUS[status]
+}
 
 const TASKS: Record<string, string> = {
   general: "all-round",

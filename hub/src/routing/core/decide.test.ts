@@ -274,8 +274,18 @@ describe("the explanation", () => {
       ["a", "beaten", null],
       ["c", "refused", "disabled"],
     ])
-    expect(told.candidates[1]?.why).toMatch(/^needs a load \(20 s\)/)
+    expect(told.candidates[1]?.why).toMatch(/^needs a load: 20 s;/)
     expect(told.candidates[1]?.terms.load_ms).toBe(20_000)
+    expect(told.candidates[0]?.why).toMatch(/^first token in \d+ ms$/)
+  })
+
+  it("says what counts against one that is not slower", () => {
+    const priced = (id: string, value: number) =>
+      routeHost(id, [loaded("qwen-8b", { costPerMtok: measured(value) })])
+    const policies = [{ name: "saving", rules: [{ order: "cheap" as const }] }]
+    const around = deciding({ hosts: [priced("a", 9), priced("b", 1)] }, { policies })
+    const told = candidatesOf(decide(routeAsk("auto:saving"), none, around), null)
+    expect(told[1]?.why).toMatch(/^is dearer, which counts for \d+ s; \d+ s behind: first token in \d+ ms$/)
   })
 
   it("says why nobody could, by what most hopefully passes", () => {

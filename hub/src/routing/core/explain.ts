@@ -106,7 +106,10 @@ function headOf(place: Place, task: string) {
   return { kind, provider_id: place.host.id, model: model.id, state, basis }
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+function seconds(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+}
 
 function wordsOf({ terms }: Ranked): string {
   const first = terms.wait + terms.load + terms.prefill
@@ -121,22 +124,24 @@ function wordsOf({ terms }: Ranked): string {
 function weighedWords({ terms: loser }: Ranked, { terms: winner }: Ranked): string {
   const hundredths = (value: number): number => Math.round(value * 100)
   if (hundredths(loser.quality) < hundredths(winner.quality))
-    return `quality ${hundredths(loser.quality)} against ${hundredths(winner.quality)}, worth`
-  return loser.cost > winner.cost * 1.02 ? "is dearer, worth" : "is behind in what the order weighs"
+    return `quality ${hundredths(loser.quality)} against ${hundredths(winner.quality)}, which counts for`
+  return loser.cost > winner.cost * 1.02
+    ? "is dearer, which counts for"
+    : "is behind in what the order weighs:"
 }
 
 /** The term that makes most of the difference, in words. */
 function beatenBy(loser: Ranked, winner: Ranked): string {
   const differences: [string, number][] = [
-    ["waits longer", loser.terms.wait - winner.terms.wait],
-    ["needs a load", loser.terms.load - winner.terms.load],
-    ["reads the prompt slower", loser.terms.prefill - winner.terms.prefill],
-    ["pushes out what others use", loser.terms.pushOut - winner.terms.pushOut],
+    ["waits longer:", loser.terms.wait - winner.terms.wait],
+    ["needs a load:", loser.terms.load - winner.terms.load],
+    ["reads the prompt slower:", loser.terms.prefill - winner.terms.prefill],
+    ["pushes out what others use:", loser.terms.pushOut - winner.terms.pushOut],
     [weighedWords(loser, winner), loser.handicapMs - winner.handicapMs],
   ]
   const [what, by] = differences.reduce((most, one) => (one[1] > most[1] ? one : most))
   const margin = seconds(Math.max(0, loser.score - winner.score))
   if (by <= 0)
     return `equal: ${placeKey(providerOf(winner.place), winner.place.model.id).replace("\n", " ")} came first`
-  return `${what} (${seconds(by)}), ${margin} behind: ${wordsOf(loser)}`
+  return `${what} ${seconds(by)}; ${margin} behind: ${wordsOf(loser)}`
 }
