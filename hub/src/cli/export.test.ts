@@ -57,7 +57,7 @@ const folder = () => mkdtempSync(join(inject("testFolder"), "export-"))
 function hub(args: string[]): Promise<{ code: number; out: string; err: string }> {
   const env = { DATABASE_URL: database.url, NATS_URL: "nats://127.0.0.1:1", BOO_DATA_DIR: folder() }
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, "export", ...args], { env }, (error, out, err) =>
+    execFile(process.execPath, [MAIN, "export", ...args], { env, timeout: 20_000 }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     )
   })
@@ -99,6 +99,17 @@ describe("export", () => {
       ...{ code: 1, err: `${join(out, "activity.csv")} is there already: give another --out\n` },
     })
   })
+
+  it("makes a folder that is missing with those above it, and says of one that cannot be made why", async () => {
+    const out = join(folder(), "new", "newer")
+    expect(await hub(["--out", out, ...range, "--what", "model-events"])).toMatchObject({ code: 0, err: "" })
+    expect(readdirSync(out)).toEqual(["model-events.csv"])
+    for (const never of ["/proc/1/x", join(out, "model-events.csv", "x")]) {
+      const ended = await hub(["--out", never, ...range])
+      expect(ended).toMatchObject({ code: 1, out: "" })
+      expect(ended.err).toMatch(/^--out \S+ cannot be made: E[A-Z]+: .*\n$/)
+    }
+  }, 30_000)
 
   it("writes what happened to models with its details", async () => {
     const out = folder()

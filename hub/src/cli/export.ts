@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { Readable, Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { stringify } from "csv-stringify"
@@ -65,7 +65,14 @@ export async function exportCommand(
     return 2
   }
   const { out, names, format, range } = wanted
-  mkdirSync(out, { recursive: true })
+  try {
+    makeFolder(resolve(out))
+  } catch (error) {
+    process.stderr.write(
+      `--out ${out} cannot be made: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+    return 1
+  }
   const files = names.map((name) => ({ name, file: join(out, `${name}.${format}`) }))
   const taken = files.find(({ file }) => existsSync(file))
   if (taken) {
@@ -81,6 +88,14 @@ export async function exportCommand(
     }
     return 0
   })
+}
+
+/** Level by level: asked for all at once, Node tries for ever where the parent is there and the answer is ENOENT, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeFolder(parent)
+  mkdirSync(path)
 }
 
 type Wanted =
