@@ -142,6 +142,8 @@ export async function createApp({
   const actions = createActions({
     ...{ sql, clock, log, hubId: fleet.hubId, hosts: fleet, leases, commands },
   })
+  const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
+  const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
   const streamFigures = () => [
     { stream: "BOO_EVENTS", ...ingest.counters().BOO_EVENTS },
     { stream: "BOO_PERF", ...samples.counters().ingest },
@@ -150,7 +152,11 @@ export async function createApp({
     ...{ sql, patientSql, clock, log, hosts, tiers: ROLLUPS, retain: config.retain, hubId: fleet.hubId },
     captureBudgetBytes: config.capture.budgetBytes,
     packing: { pack: (wanted, signal) => telemetry.pack(wanted, signal) },
-    figures: { streams: streamFigures, samples: () => samples.counters() },
+    figures: {
+      streams: streamFigures,
+      samples: () => samples.counters(),
+      natsAnswers: () => health.natsAnswers(),
+    },
   })
   const activity = createActivity({
     ...{ sql, patientSql, nc, clock, log, partitions: retention, own: fleet },
@@ -209,8 +215,6 @@ export async function createApp({
     ...{ nc, clock, log, version: VERSION },
     endpoints: [...leases.rpc, fleet.rpc, ...routing.rpc],
   })
-  const parts = { askDatabase: async () => sql`select 1`, askNats: async () => nc.flush() }
-  const health = createHealth({ version: VERSION, hubId: fleet.hubId, clock, parts })
   const metrics = createMetrics({
     liveness: fleet.counts,
     hosts: fleet.hosts,

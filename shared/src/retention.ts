@@ -97,6 +97,8 @@ export const StorageReply = z.object({
   database_bytes: amount,
   tables: z.array(StoredTable),
   streams: z.array(IngestStream),
+  /** Whether NATS answers the hub. Without it nobody knows what waits in the streams. */
+  nats: z.boolean(),
   samples: z.object({ stored: amount, nudged: amount }),
   dirty: z.array(DirtyBuckets),
   dead_letters: z.object({ total: amount, newest_at: z.nullable(Instant), keep: amount }),

@@ -42,6 +42,7 @@ export function createHealth({ version, hubId, clock, parts }: HealthOptions) {
   }
 
   return {
+    natsAnswers: () => answers(parts.askNats),
     routes: async (app: FastifyInstance): Promise<void> => {
       app.get(
         "/api/health",

@@ -61,4 +61,5 @@ export interface StreamFigures {
 export interface FiguresPort {
   streams(): readonly StreamFigures[]
   samples(): Readonly<{ samples: number; nudged: number }>
+  natsAnswers(): Promise<boolean>
 }

@@ -59,7 +59,11 @@ export function careOptions(sql: Sql, clock: Clock, more: Partial<RetentionOptio
     },
     hosts: { rows: () => [] },
     packing: { pack: () => Promise.resolve({ packed: 0, waiting: 0 }) },
-    figures: { streams: () => [], samples: () => ({ samples: 0, nudged: 0 }) },
+    figures: {
+      streams: () => [],
+      samples: () => ({ samples: 0, nudged: 0 }),
+      natsAnswers: () => Promise.resolve(true),
+    },
     ...more,
   }
 }

@@ -35,7 +35,11 @@ beforeAll(async () => {
     },
     ...{ waitingForPostgres: true, lagMs: 1_234 },
   }
-  const figures = { streams: () => [stream], samples: () => ({ samples: 50, nudged: 1 }) }
+  const figures = {
+    streams: () => [stream],
+    samples: () => ({ samples: 50, nudged: 1 }),
+    natsAnswers: () => Promise.resolve(false),
+  }
   const retention = retentionAt(sql, clock, { figures })
   await retention.start()
   await retention.stop()
@@ -73,6 +77,7 @@ it("tells sizes, windows, what is on its way, what waits, and what the last run 
     windows: { samples_raw: 7, samples_10s: 14, samples_1h: 3650, activity: 90, events: 400 },
     captures: { bytes: 0, budget_bytes: 1_000_000 },
     in_charge: false,
+    nats: false,
     streams: [{ stream: "BOO_PERF", stored: 7, dead_letters: 2, waiting_for_postgres: true, lag_ms: 1_234 }],
     runs: [{ hub_id: "hub-a", error: null, detail: { refused: [{ why: "uncovered" }] } }],
   })

@@ -26,13 +26,14 @@ export async function storageReply({
     { table: "control_dead_letters", keepDays: retain.eventsDays },
     { table: "control_completeness", keepDays: retain.eventsDays },
   ]
-  const [bytes, sizes, dirty, letters, captures, runs] = await Promise.all([
+  const [bytes, sizes, dirty, letters, captures, runs, nats] = await Promise.all([
     databaseBytes(sql),
     tableSizes(sql, sized),
     dirtyBuckets(sql, tiers),
     countDeadLetters(sql),
     captureBytes(sql),
     listRuns(sql, RUNS_SHOWN),
+    figures.natsAnswers(),
   ])
   const { samples, nudged } = figures.samples()
   const perf = Object.entries(retain.perfDays).map(([tier, days]) => [`samples_${tier}`, days])
@@ -41,6 +42,7 @@ export async function storageReply({
     database_bytes: bytes,
     tables: sizes,
     streams: figures.streams().map(streamOf),
+    nats,
     samples: { stored: samples, nudged },
     dirty,
     dead_letters: { ...letters, keep: DEAD_LETTERS_KEPT },

@@ -95,11 +95,21 @@ it.each([
   [{ lag_ms: 60_000 }, "catching up", "warn"],
   [{ lag_ms: 60_000, waiting_for_postgres: true }, "waits for Postgres", "bad"],
 ])("says of a stream with %j: %s", (given, state, tone) => {
-  expect(streamLines({ streams: [{ ...stream, ...given }] })[0]).toMatchObject({
+  expect(streamLines({ streams: [{ ...stream, ...given }], nats: true }, false)[0]).toMatchObject({
     state,
     tone,
     stream: "Samples",
   })
+})
+
+it.each([
+  [{ nats: false }, false, "not known: NATS does not answer the hub"],
+  [{ nats: true }, true, "not known now"],
+])("says of streams with %j, figures being old: %s: %s", (reply, isOld, state) => {
+  for (const given of [{}, { lag_ms: 60_000 }, { waiting_for_postgres: true }]) {
+    const [line] = streamLines({ ...reply, streams: [{ ...stream, ...given }] }, isOld)
+    expect(line).toMatchObject({ state, tone: "unknown", lag: "–" })
+  }
 })
 
 const run: RetentionRun = {

@@ -82,21 +82,30 @@ export interface StreamLine {
 // A message holds five seconds of samples: younger than this is no lag.
 const LATE_MS = 15_000
 
-export function streamLines(reply: Pick<StorageReply, "streams">): StreamLine[] {
-  return reply.streams.map((stream) => {
+/** `isOld`: these are the last figures that came. What was so then says nothing of now. */
+export function streamLines(
+  { streams, nats }: Pick<StorageReply, "streams" | "nats">,
+  isOld: boolean,
+): StreamLine[] {
+  return streams.map((stream) => {
+    const isUnknown = isOld || !nats
     const late = stream.lag_ms !== null && stream.lag_ms > LATE_MS
     const waits = stream.waiting_for_postgres
     return {
       stream: stream.stream === "BOO_PERF" ? "Samples" : "Requests and events",
-      lag: duration(stream.lag_ms),
-      tone: waits ? "bad" : late ? "warn" : stream.lag_ms === null ? "unknown" : "ok",
-      state: waits
-        ? "waits for Postgres"
-        : late
-          ? "catching up"
-          : stream.lag_ms === null
-            ? "nothing yet"
-            : "up to date",
+      lag: isUnknown ? DASH : duration(stream.lag_ms),
+      tone: isUnknown ? "unknown" : waits ? "bad" : late ? "warn" : stream.lag_ms === null ? "unknown" : "ok",
+      state: isUnknown
+        ? isOld
+          ? "not known now"
+          : "not known: NATS does not answer the hub"
+        : waits
+          ? "waits for Postgres"
+          : late
+            ? "catching up"
+            : stream.lag_ms === null
+              ? "nothing yet"
+              : "up to date",
       figures: [
         { label: "stored", value: count(stream.stored) },
         { label: "delivered again", value: count(stream.redelivered) },
