@@ -2,12 +2,16 @@ import { parseEnvelope } from "@boocontrol/shared/envelope"
 import type { Envelope } from "@boocontrol/shared/envelope"
 import { isUnstorable, storable } from "@boocontrol/shared/storable"
 import { isDurable, parseEventSubject } from "@boocontrol/shared/subjects"
+import { epochMsOf, instantOf } from "@boocontrol/shared/time"
+import type { Instant } from "@boocontrol/shared/time"
+import { unreachable } from "@boocontrol/shared/unreachable"
 import type { DurableKind, Rejected } from "./ports.ts"
 
-/** A message of a stream: an event to store, or why it is none. */
-export type Reading = { ok: true; envelope: Envelope<DurableKind> } | ({ ok: false } & Rejected)
+/** A message of a stream: an event to store, or why it is none. `aside`: why not all that it tells of is stored. */
+export type Reading =
+  { ok: true; envelope: Envelope<DurableKind>; aside: Rejected | null } | ({ ok: false } & Rejected)
 
-export function readMessage(subject: string, text: string): Reading {
+export function readMessage(subject: string, text: string, nowMs: number): Reading {
   const address = parseEventSubject(subject)
   if (address === null) {
     const problem = "the subject is not boo.v1.evt.<host>.<kind>"
@@ -19,7 +23,73 @@ export function readMessage(subject: string, text: string): Reading {
   if (!isStored(envelope)) {
     return { ok: false, ...address, reason: "subject", problem: `a ${envelope.kind} is not stored` }
   }
-  return { ok: true, envelope: isUnstorable(text) ? storable(envelope) : envelope }
+  const { past, ahead } = sorted(envelope, nowMs)
+  const [furthest] = ahead.sort().reverse()
+  const aside =
+    furthest === undefined
+      ? null
+      : { ...address, reason: "future" as const, problem: farAhead(furthest, nowMs) }
+  if (past === null && aside !== null) return { ok: false, ...aside }
+  const kept = past ?? envelope
+  return { ok: true, envelope: isUnstorable(text) ? storable(kept) : kept, aside }
+}
+
+// Clocks are off by hours, and what they date is stored as they say. A time much further ahead would be the newest for
+// as long as it lies ahead, and outlive every window.
+const MOST_AHEAD_MS = 24 * 3_600_000
+
+function farAhead(ts: Instant, nowMs: number): string {
+  return `it tells of ${ts}, which is more than a day ahead of the hub's clock (${instantOf(nowMs)})`
+}
+
+interface Sorted {
+  /** The event without what is too far ahead; null where nothing is left of it. */
+  past: Envelope<DurableKind> | null
+  /** The times that are. */
+  ahead: Instant[]
+}
+
+/** Rows of one message may be from before and after a clock was put right: only those too far ahead stay out. */
+function sorted(envelope: Envelope<DurableKind>, nowMs: number): Sorted {
+  const latestMs = nowMs + MOST_AHEAD_MS
+  const latest = instantOf(latestMs)
+  // A time that is none in the calendar is left to Postgres to refuse.
+  const isAhead = (ts: Instant): boolean => ts > latest && epochMsOf(ts) > latestMs
+  switch (envelope.kind) {
+    case "note": {
+      const { ts } = envelope.data
+      return isAhead(ts) ? { past: null, ahead: [ts] } : { past: envelope, ahead: [] }
+    }
+    case "perf": {
+      const { samples } = envelope.data
+      const ahead = samples.flatMap(({ ts }) => (isAhead(ts) ? ts : []))
+      if (ahead.length === 0) return { past: envelope, ahead }
+      const rest = samples.filter(({ ts }) => !isAhead(ts))
+      return { past: rest.length === 0 ? null : { ...envelope, data: { samples: rest } }, ahead }
+    }
+    case "activity": {
+      const { rows, enrichments = [] } = envelope.data
+      const ahead = [...rows, ...enrichments].flatMap(({ ts }) => (isAhead(ts) ? ts : []))
+      if (ahead.length === 0) return { past: envelope, ahead }
+      const data = {
+        rows: rows.filter(({ ts }) => !isAhead(ts)),
+        enrichments: enrichments.filter(({ ts }) => !isAhead(ts)),
+      }
+      const isEmpty = data.rows.length + data.enrichments.length === 0
+      return { past: isEmpty ? null : { ...envelope, data }, ahead }
+    }
+    case "models": {
+      const { transitions } = envelope.data
+      const ahead = transitions.flatMap(({ at }) => (isAhead(at) ? at : []))
+      if (ahead.length === 0) return { past: envelope, ahead }
+      const rest = transitions.filter(({ at }) => !isAhead(at))
+      return { past: { ...envelope, data: { ...envelope.data, transitions: rest } }, ahead }
+    }
+    case "result":
+      return { past: envelope, ahead: [] }
+    default:
+      return unreachable(envelope)
+  }
 }
 
 function isStored(envelope: Envelope): envelope is Envelope<DurableKind> {

@@ -136,7 +136,7 @@ export async function deliver(
     settled.add(msg)
   }
 
-  const reject = async (refused: readonly Refused[]): Promise<void> => {
+  const park = async (refused: readonly Refused[]): Promise<void> => {
     if (refused.length === 0) return
     const letters = refused.map(({ msg, rejected }) => ({
       ...rejected,
@@ -151,8 +151,7 @@ export async function deliver(
     )
     await retrying(() => storeDeadLetters(options.sql, kept))
     if (counted.length > 0) await retrying(() => countDeadLetters(options.sql, counted))
-    for (const { msg, rejected } of refused) {
-      ack(msg)
+    for (const { rejected } of refused) {
       counters.deadLetters++
       options.onRejected(rejected)
     }
@@ -160,6 +159,11 @@ export async function deliver(
       const { host, reason, problem } = rejected
       log.warn({ host, count, subject: msg.subject, reason, problem }, "messages not stored")
     }
+  }
+
+  const reject = async (refused: readonly Refused[]): Promise<void> => {
+    await park(refused)
+    for (const { msg } of refused) ack(msg)
   }
 
   const store = async <K extends DurableKind>(
@@ -221,6 +225,8 @@ export async function deliver(
   const storeAll = async (): Promise<void> => {
     const events: Item[] = []
     const refused: Refused[] = []
+    /** Of these a part is stored. */
+    const aside: Refused[] = []
     let bytes = 0
     await turn.mine
     for (const msg of msgs) {
@@ -229,11 +235,15 @@ export async function deliver(
         bytes = 0
         await setImmediate()
       }
-      const reading = readMessage(msg.subject, msg.string())
-      if (reading.ok) events.push({ msg, envelope: reading.envelope })
-      else refused.push({ msg, rejected: reading })
+      const reading = readMessage(msg.subject, msg.string(), clock.now())
+      if (!reading.ok) refused.push({ msg, rejected: reading })
+      else {
+        events.push({ msg, envelope: reading.envelope })
+        if (reading.aside !== null) aside.push({ msg, rejected: reading.aside })
+      }
     }
     await reject(refused)
+    await park(aside)
     for (const host of new Set(events.map((item) => item.envelope.host)))
       await retrying(() => hosts.ensureHost(host))
     const wanted = events.filter((item) => hosts.isEnabled(item.envelope.host))

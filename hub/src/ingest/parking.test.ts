@@ -22,6 +22,7 @@ describe("what makes no sense", () => {
     const parking = createParking()
     expect(keptOf(parking, {})).toBe(1_000)
     expect(keptOf(parking, { reason: "shape" })).toBe(1_000)
+    expect(keptOf(parking, { reason: "future" })).toBe(1_000)
     expect(keptOf(parking, { host: hostId("other") })).toBe(1_000)
     expect(keptOf(parking, { nowMs: HOUR_MS - 1 })).toBe(0)
     expect(keptOf(parking, { nowMs: HOUR_MS })).toBe(1_000)

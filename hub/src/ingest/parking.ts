@@ -7,14 +7,18 @@ const MOST_BYTES = 16 * 1024 * 1024
 /** What is known of each; a publisher that invents hosts must not fill the memory either. */
 const MOST_KNOWN = 10_000
 
-/** What never was an event of a host. What else is refused was meant, and is kept whatever it takes. */
-const NONSENSE: ReadonlySet<RejectReason> = new Set([
+/**
+ * What never was an event of a host, and all that one whose clock is years ahead says. What else is refused was meant, and
+ * is kept whatever it takes.
+ */
+const BOUNDED: ReadonlySet<RejectReason> = new Set([
   "subject",
   "too-large",
   "not-json",
   "version",
   "shape",
   "identity",
+  "future",
 ])
 
 export interface Parking {
@@ -27,7 +31,7 @@ export function createParking(): Parking {
   const used = new Map<string, { sinceMs: number; messages: number; bytes: number }>()
   return {
     isKept({ host, reason }, bytes, nowMs) {
-      if (!NONSENSE.has(reason)) return true
+      if (!BOUNDED.has(reason)) return true
       const key = `${reason} ${host ?? ""}`
       const known = used.get(key)
       if (known === undefined || nowMs - known.sinceMs >= HOUR_MS || nowMs < known.sinceMs) {

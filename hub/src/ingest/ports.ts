@@ -43,7 +43,10 @@ export interface Rejected {
 }
 export type OnRejected = (rejected: Rejected) => void
 
-/** `unstorable`: Postgres refused it. `unresolved`: what it needs never came. `aged-out`: nobody read it in time. */
+/**
+ * `future`: it tells of a time more than a day ahead of the hub's clock. `unstorable`: Postgres refused it. `unresolved`:
+ * what it needs never came. `aged-out`: nobody read it in time.
+ */
 export type RejectReason =
   | "subject"
   | "too-large"
@@ -51,6 +54,7 @@ export type RejectReason =
   | "version"
   | "shape"
   | "identity"
+  | "future"
   | "unstorable"
   | "unresolved"
   | "aged-out"
