@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import { ENVELOPE_VERSION } from "@boocontrol/shared/envelope"
@@ -15,6 +15,7 @@ import { reasonOf } from "../platform/log.ts"
 import { natsLink } from "../platform/nats.ts"
 import { isThisMachine } from "../presence/addresses.ts"
 import { resumeAsk } from "../publish/resume.ts"
+import { makeFolderSync } from "../spool/files.ts"
 import { identityIn } from "../spool/folder.ts"
 import { COLUMNS, fieldsFrom } from "../telemetry/gpu/fields.ts"
 import { cardPower } from "../telemetry/gpu/sleep.ts"
@@ -29,7 +30,7 @@ const PROGRAM_WITHIN_MS = 15_000
 
 export function checkSpool({ spool }: Config): Finding {
   try {
-    mkdirSync(spool.folder, { recursive: true, mode: 0o700 })
+    makeFolderSync(spool.folder)
     const probe = join(spool.folder, `doctor-${process.pid}`)
     writeFileSync(probe, "")
     rmSync(probe)

@@ -12,9 +12,11 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
+import * as z from "zod/mini"
 import { systemClock } from "../platform/clock.ts"
 import { diskSpool } from "./disk.ts"
 import { folderFiles } from "./files.ts"
+import { openSpoolFolder } from "./folder.ts"
 import type { SpoolRecord } from "./ports.ts"
 import { message, sized } from "./test/messages.ts"
 
@@ -138,6 +140,27 @@ describe("the spool in real files", () => {
       expect(spool.status().depth).toBe(0)
       if (process.getuid?.() !== 0) chmodSync(join(disk, "messages"), 0o700)
     },
+  )
+
+  it.runIf(smallDiskIsPossible())(
+    "goes without a folder that a read-only disk has not, says why, and makes it when it can",
+    async () => {
+      const disk = smallDisk() ?? freshFolder()
+      execFileSync("mount", ["-o", "remount,ro", disk])
+      const path = join(disk, "deep", "spool")
+      const folder = openSpoolFolder(path)
+      folder.save("cursor", { n: 1 })
+      expect(folder.load("cursor", z.unknown())).toBeNull()
+      const { spool, problem } = await openIn(path)
+      void spool.append(message("BOO_EVENTS", 1)).catch(() => undefined)
+      await vi.waitFor(() => expect(problem()).toMatch(/EROFS/))
+      execFileSync("mount", ["-o", "remount,rw", disk])
+      await vi.waitFor(() => expect(problem()).toBeNull(), { timeout: 15_000 })
+      folder.save("cursor", { n: 2 })
+      expect(folder.load("cursor", z.unknown())).toEqual({ n: 2 })
+      folder.release()
+    },
+    20_000,
   )
 })
 

@@ -1,5 +1,5 @@
 import * as fs from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
 export interface FileSize {
   name: string
@@ -54,7 +54,7 @@ export function folderFiles(folder: string): SpoolFiles {
       return found
     },
     async create(name) {
-      await called<string | undefined>((done) => fs.mkdir(folder, { recursive: true, mode: 0o700 }, done))
+      await makeFolder(folder)
       return growing(await called<number>((done) => fs.open(path(name), "wx", 0o600, done)), folder)
     },
     async open(name) {
@@ -80,6 +80,36 @@ export function folderFiles(folder: string): SpoolFiles {
     truncate: (name, bytes) => called((done) => fs.truncate(path(name), bytes, done)),
     rename: (from, to) => called((done) => fs.rename(path(from), path(to), done)),
     remove: (name) => called((done) => fs.rm(path(name), { force: true }, done)),
+  }
+}
+
+const FOLDER = { mode: 0o700 }
+
+/**
+ * Level by level, for what Node makes of all at once (24, `MKDirpAsync`): of a disk that is read-only it says that there is
+ * no such folder, and below /proc it tries for ever.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const make = () => called((done) => fs.mkdir(path, FOLDER, done))
+  try {
+    await make()
+  } catch (error) {
+    if (isCode(error, "EEXIST")) return
+    if (!isCode(error, "ENOENT")) throw error
+    await makeFolder(dirname(path))
+    await make()
+  }
+}
+
+/** As above, for before anything else runs. */
+export function makeFolderSync(path: string): void {
+  try {
+    fs.mkdirSync(path, FOLDER)
+  } catch (error) {
+    if (isCode(error, "EEXIST")) return
+    if (!isCode(error, "ENOENT")) throw error
+    makeFolderSync(dirname(path))
+    fs.mkdirSync(path, FOLDER)
   }
 }
 

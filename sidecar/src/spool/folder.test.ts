@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import * as z from "zod/mini"
 import { cursorStore } from "./cursor.ts"
+import { folderFiles } from "./files.ts"
 import { openSpoolFolder, SpoolFolderError } from "./folder.ts"
 
 const fresh = () => join(mkdtempSync(join(tmpdir(), "boocontrol-spool-")), "deep", "spool")
@@ -43,6 +44,11 @@ describe("the spool folder", () => {
     const file = join(mkdtempSync(join(tmpdir(), "boocontrol-spool-")), "file")
     writeFileSync(file, "")
     expect(() => openSpoolFolder(join(file, "spool"))).toThrow(SpoolFolderError)
+  })
+
+  it("does not try for ever to make one where none can be made", async () => {
+    expect(() => openSpoolFolder("/proc/1/deep/spool")).toThrow(/\/proc\/1\/deep\/spool cannot be made/)
+    await expect(folderFiles("/proc/1/deep/spool").create("a")).rejects.toThrow(/ENOENT|EACCES/)
   })
 
   it("gives back what was saved, and nothing where it makes no sense", () => {

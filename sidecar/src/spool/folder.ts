@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as z from "zod/mini"
 import { InstanceId } from "@boocontrol/shared/ids"
 import type { HostId } from "@boocontrol/shared/ids"
-import { isCode } from "./files.ts"
+import { isCode, makeFolderSync } from "./files.ts"
 
 /** The folder that outlives the process: who this installation is, and where it was. */
 export interface SpoolFolder {
@@ -31,19 +31,26 @@ const OF_THE_DISK = ["ENOSPC", "EROFS", "EDQUOT", "EIO"]
 
 /** Opens the folder for this process alone: two processes in one folder would speak as one installation. */
 export function openSpoolFolder(path: string): SpoolFolder {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    if (!isCode(error, ...OF_THE_DISK))
-      throw new SpoolFolderError(`BOO_SPOOL_DIR ${path} cannot be made: ${String(error)}`)
-  }
-  const release = lock(path)
+  // Where it cannot be made nobody else can take it either.
+  let release = (): void => {}
+  if (isMade(path)) release = lock(path)
   return {
     path,
     instance: identityIn(path),
     load: (name, schema) => loadFrom(path, name, schema),
     save: (name, value) => saveIn(path, name, value),
     release,
+  }
+}
+
+/** False where the disk is at fault. */
+function isMade(path: string): boolean {
+  try {
+    makeFolderSync(path)
+    return true
+  } catch (error) {
+    if (isCode(error, ...OF_THE_DISK)) return false
+    throw new SpoolFolderError(`BOO_SPOOL_DIR ${path} cannot be made: ${String(error)}`)
   }
 }
 
@@ -81,7 +88,8 @@ function saveIn(path: string, name: string, value: unknown): void {
     writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 })
     renameSync(`${file}.new`, file)
   } catch (error) {
-    if (!isCode(error, ...OF_THE_DISK)) throw error
+    // Without a folder: it could not be made, for the same reasons.
+    if (!isCode(error, ...OF_THE_DISK, "ENOENT")) throw error
   }
 }
 
