@@ -85,6 +85,7 @@ function provideOneMoment(app: App, nowMs: number): void {
       status: shallowRef(status),
       need: () => nothing,
       resync: nothing,
+      leaveIfSilent: nothing,
       start: nothing,
       stop: nothing,
     })

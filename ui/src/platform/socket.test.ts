@@ -91,6 +91,27 @@ describe("the one socket", () => {
     expect(handled).toHaveLength(1)
   })
 
+  it("leaves a connection that has been silent and opens another, which is heard alone", () => {
+    const { clock, socket, wire, wires, handled, lostTimes } = rig()
+    socket.start()
+    wire(0).events.opened()
+    clock.at += 1_000
+    const askedMs = clock.at
+    wire(0).events.received(JSON.stringify(EXAMPLES.control_log))
+    socket.leaveIfSilent(askedMs)
+    expect([socket.status.value.phase, wires.length]).toEqual(["open", 1])
+    clock.at += 1_000
+    socket.leaveIfSilent(clock.at)
+    expect(socket.status.value).toMatchObject({ phase: "waiting", lostAt: clock.at })
+    expect([wire(0).closed, lostTimes()]).toEqual([true, 1])
+    clock.runWaiting()
+    wire(1).events.opened()
+    wire(0).events.received(JSON.stringify(EXAMPLES.control_log))
+    wire(0).events.closed()
+    expect(socket.status.value).toMatchObject({ phase: "open", lostAt: null })
+    expect([handled.length, wires.length]).toEqual([1, 2])
+  })
+
   it("hands frames on in the order they came, also where one of them waits for what reads it", async () => {
     const waiting = Promise.withResolvers<void>()
     const { socket, wire, handled } = rig((text) =>

@@ -10,12 +10,12 @@ import { dispatch, reconnectDelayMs } from "./socket-rules.ts"
 /**
  * The one WebSocket of this tab.
  *
- * | phase      | entered when                 | does                                   | leaves when            |
- * | ---------- | ---------------------------- | -------------------------------------- | ---------------------- |
- * | idle       | made, or stopped             | nothing                                | start                  |
- * | connecting | start, or the wait is over   | opens a socket of a new generation     | it opens, or it closes |
- * | open       | the socket opened            | sends the topics, hands on each frame  | it closes              |
- * | waiting    | a socket closed              | waits longer after each failure        | the wait is over       |
+ * | phase      | entered when                 | does                                   | leaves when             |
+ * | ---------- | ---------------------------- | -------------------------------------- | ----------------------- |
+ * | idle       | made, or stopped             | nothing                                | start                   |
+ * | connecting | start, or the wait is over   | opens a socket of a new generation     | it opens, or it closes  |
+ * | open       | the socket opened            | sends the topics, hands on each frame  | it closes, or is silent |
+ * | waiting    | a socket closed, or was left | waits longer after each failure        | the wait is over        |
  *
  * What an older generation's socket still says is dropped.
  */
@@ -35,6 +35,11 @@ export interface Socket {
   /** Asks for a topic for as long as somebody needs it; call what it returns when done. */
   readonly need: (topic: Topic) => () => void
   readonly resync: (host: HostId) => void
+  /**
+   * Leaves a connection that has said nothing since a moment of the monotonic clock, and makes another: a hub that stands
+   * still, or a way to it that swallows everything, closes no socket.
+   */
+  readonly leaveIfSilent: (sinceMs: number) => void
   readonly start: () => void
   readonly stop: () => void
 }
@@ -78,6 +83,7 @@ export function createSocket(deps: SocketDeps): Socket {
   const needs = new Map<Topic, number>()
   let generation = 0
   let failures = 0
+  let heardMs = Number.NEGATIVE_INFINITY
   let wire: Wire | null = null
   let sentTopics = ""
   let cancelWait: () => void = () => undefined
@@ -100,6 +106,7 @@ export function createSocket(deps: SocketDeps): Socket {
       opened() {
         if (!current()) return
         failures = 0
+        heardMs = clock.monotonicMs()
         sentTopics = topicsKey(DEFAULT_TOPICS)
         set({ phase: "open", lostAt: null, wasOpen: true })
         sendTopics()
@@ -123,6 +130,7 @@ export function createSocket(deps: SocketDeps): Socket {
 
   function receive(text: string, current: () => boolean): void {
     const receivedMs = clock.monotonicMs()
+    heardMs = receivedMs
     const read = deps.read(text)
     if (turn === null && !(read instanceof Promise)) return handOn(read, receivedMs)
     const mine = Promise.all([read, turn]).then(([done]) => {
@@ -172,6 +180,12 @@ export function createSocket(deps: SocketDeps): Socket {
       }
     },
     resync: (host) => send({ type: "resync", provider_id: host }),
+    leaveIfSilent(sinceMs) {
+      if (status.value.phase !== "open" || heardMs >= sinceMs) return
+      generation++
+      wire?.close()
+      wait()
+    },
     start() {
       if (status.value.phase === "idle") connect()
     },

@@ -38,6 +38,22 @@ it("does not speak of a lost connection where there has never been one", async (
   expect(banner.get("[role=alert]").text()).toContain("The hub does not answer")
 })
 
+it("doubts the connection where the hub has not answered for long, from when it was asked", async () => {
+  const { api, show, runWaiting, doubted, now } = cockpit()
+  const never = Promise.withResolvers<unknown>()
+  api.answers.push(never.promise)
+  show(ConnectionBanner)
+  now.value = NOW + 10_000
+  await vi.waitFor(async () => {
+    await runWaiting()
+    expect(api.asked).toHaveLength(1)
+  })
+  expect(doubted).toEqual([])
+  now.value = NOW + 15_000
+  await runWaiting()
+  expect(doubted).toEqual([NOW + 10_000])
+})
+
 const health = (db: boolean, nats: boolean) => ({ ok: db && nats, version: "1", db, nats, uptime_s: 1 })
 
 it.each([

@@ -26,6 +26,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     ...{ phase: "open", lostAt: null, wasOpen: true, rejected: 0, rejection: null },
   })
   const needed: Topic[] = []
+  const doubted: number[] = []
   const nothing = () => undefined
   const waiting = new Set<() => void>()
   const api = new RecordingApi()
@@ -42,6 +43,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     [SETTLED]: shallowRef(true),
     [SOCKET]: {
       ...{ status, resync: nothing, start: nothing, stop: nothing },
+      leaveIfSilent: (sinceMs: number) => doubted.push(sinceMs),
       need: (topic: Topic) => {
         needed.push(topic)
         return nothing
@@ -66,6 +68,8 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     now,
     status,
     needed,
+    /** Since when the socket was asked to have heard something. */
+    doubted,
     api,
     fleet,
     /** Runs what waited for its time when it was called, and what comes of it. */
