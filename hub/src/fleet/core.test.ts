@@ -419,6 +419,7 @@ describe("a disabled host", () => {
     ])
     const host = steps.at(-1)?.host
     expect(host?.shown).toMatchObject({ enabled: false, liveness: "down", inflight: null, twin: null })
+    expect(host?.shown).toMatchObject({ spool: null, problem: null })
     expect(host && stateOf(host)).toBeNull()
   })
 
@@ -431,6 +432,19 @@ describe("a disabled host", () => {
     ])
     expect(host.shown).toMatchObject({ enabled: true, liveness: "reconnecting" })
   })
+})
+
+it.each([
+  ["keeps the newest sample where one comes late", 2_000, 1_000, 2_000],
+  ["takes the samples of a host whose clock was set back", 3_600_000, 1_000, 1_000],
+])("%s", (_what, firstMs, nextMs, shownMs) => {
+  const live = (ms: number): HostEvent => ({ kind: "live", from: from(), sample: sample(NOON + ms) })
+  const { host } = end(FRESH, [
+    [0, here()],
+    [1, live(firstMs)],
+    [2, live(nextMs)],
+  ])
+  expect(host.shown.sample?.ts).toBe(at(NOON + shownMs))
 })
 
 it("shows rejected messages at most every five seconds, with their whole number", () => {

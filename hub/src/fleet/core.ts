@@ -218,9 +218,14 @@ function onInflight(host: HostState, { requests, total }: InflightData): HostSte
   return show(host, { inflight: requests, inflight_total: total })
 }
 
+// A sample comes a moment late at most. One that seems older than this was taken after the clock of its host was set back.
+const LATE_MS = 30_000
+
 function onSample(host: HostState, sample: PerfSample): HostStep {
   if (host.shown.liveness === "down") return quiet(host)
-  if (host.shown.sample !== null && sample.ts < host.shown.sample.ts) return quiet(host)
+  const newest = host.shown.sample
+  const behindMs = newest === null ? 0 : epochMsOf(newest.ts) - epochMsOf(sample.ts)
+  if (behindMs > 0 && behindMs <= LATE_MS) return quiet(host)
   return quiet({ ...host, shown: { ...host.shown, sample } })
 }
 
@@ -240,7 +245,7 @@ function onRegistered(host: HostState, row: HostRow, nowMs: number): HostStep {
     return show({ ...host, presenceAtMs: nowMs }, { ...changes, ...becomes(host, "reconnecting", nowMs) })
   }
   const silenced = { ...host, holder: null, twin: null, reportedIn: null, statesKnown: false }
-  return show(silenced, { ...changes, ...becomes(host, "down", nowMs) })
+  return show(silenced, { ...changes, ...becomes(host, "down", nowMs), ...UNHEARD })
 }
 
 function onTick(host: HostState, nowMs: number): HostStep {

@@ -16,11 +16,22 @@ export interface Readings {
 
 export const EMPTY_READINGS: Readings = { latest: null, points: [] }
 
+// A sample comes a moment late at most. One that seems older than this was taken after the clock of its host was set back:
+// what that said before is not the newest until the hour comes again.
+const LATE_MS = 30_000
+
 export function addSamples(before: Readings, samples: readonly PerfSample[], windowMs: number): Readings {
   if (samples.length === 0) return before
-  let latest = before.latest
-  for (const sample of samples) if (latest === null || sample.ts > latest.ts) latest = sample
-  return { latest, points: within(merge(before.points, samples.map(pointOf)), windowMs) }
+  let { latest, points } = before
+  for (const sample of samples) {
+    if (latest !== null && epochMsOf(latest.ts) - epochMsOf(sample.ts) > LATE_MS) {
+      const setTo = epochMsOf(sample.ts)
+      points = points.filter(({ t }) => t < setTo)
+      latest = null
+    }
+    if (latest === null || sample.ts > latest.ts) latest = sample
+  }
+  return { latest, points: within(merge(points, samples.map(pointOf)), windowMs) }
 }
 
 /** Puts history under what came live. Where both know a moment, the live one stays. */

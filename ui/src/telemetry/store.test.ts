@@ -67,6 +67,17 @@ describe("the telemetry store", () => {
     expect(telemetry.readings(BOX).value.points.map(({ t }) => NOW - t)).toEqual([5000, 3000, 1000])
   })
 
+  it("goes on with a host whose clock was years ahead and is set back", () => {
+    const { telemetry } = rig()
+    telemetry.apply(frame(3, 2))
+    telemetry.apply(frame(-300_000_000))
+    expect(telemetry.latest(BOX)?.ts).toBe(instantOf(NOW + 300_000_000_000))
+    telemetry.apply(frame(1))
+    telemetry.apply(frame(0))
+    expect(telemetry.latest(BOX)?.ts).toBe(instantOf(NOW))
+    expect(telemetry.readings(BOX).value.points.map(({ t }) => NOW - t)).toEqual([1000, 0])
+  })
+
   it("puts history under what came live, asked for once per connection", async () => {
     const { telemetry, api } = rig()
     telemetry.apply(frame(2, 1))
