@@ -2,6 +2,7 @@
 import { RoutePolicy } from "@boocontrol/shared/route-policy"
 import { flushPromises } from "@vue/test-utils"
 import { expect, it } from "vitest"
+import type { Router } from "vue-router"
 import { cockpit, wordsOf } from "../test/mounted.ts"
 import RoutingPage from "./RoutingPage.vue"
 import { SCORES } from "./examples-for-tests.ts"
@@ -24,7 +25,9 @@ async function shown() {
     await flushPromises()
   }
   const text = () => page.find<HTMLTextAreaElement>("textarea")
-  return { page, click, text, words: () => wordsOf(page) }
+  const router: Router = page.vm.$router
+  await router.push("/routing")
+  return { page, click, text, router, words: () => wordsOf(page) }
 }
 
 it("opens one policy after the other, and closes it", async () => {
@@ -50,4 +53,23 @@ it.each(["auto:play", "New policy", "Close"])("asks before %s throws away what w
   await click("Discard it")
   expect(words()).not.toContain("is not saved")
   expect(text().exists() && text().element.value.includes("half typed")).toBe(false)
+})
+
+it("asks before another page or a closed tab throws away what was typed", async () => {
+  const { click, text, router, words } = await shown()
+  const unload = () => {
+    const event = new Event("beforeunload", { cancelable: true })
+    dispatchEvent(event)
+    return event.defaultPrevented
+  }
+  await click("auto:work")
+  expect(unload()).toBe(false)
+  await text().setValue("name: work, half typed")
+  expect(unload()).toBe(true)
+  await router.push("/activity")
+  expect(router.currentRoute.value.path).toBe("/routing")
+  expect(words()).toContain("What you changed in auto:work is not saved.")
+  await click("Discard it")
+  await expect.poll(() => router.currentRoute.value.path).toBe("/activity")
+  expect(unload()).toBe(false)
 })
