@@ -21,8 +21,8 @@ import { createHealth } from "./health/index.ts"
 import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
-import { createIngest, createResume } from "./ingest/index.ts"
-import type { RejectReason, Rejected } from "./ingest/index.ts"
+import { UNREADABLE, createIngest, createResume } from "./ingest/index.ts"
+import type { Rejected } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import { createLeases } from "./leases/index.ts"
 import { toOriginForm } from "./platform/absolute-form.ts"
@@ -187,7 +187,7 @@ export async function createApp({
   })
   const onRejected = ({ host, kind, reason, problem }: Rejected): void => {
     // The live half counts what it hears itself, which is not all that is stored.
-    const isSeenLive = SEEN_LIVE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))
+    const isSeenLive = UNREADABLE.has(reason) && (kind === null || !LEFT_TO_STORING.has(kind))
     if (host === null || isSeenLive) return
     fleet.rejected(host, `${reason}: ${problem}`)
   }
@@ -292,16 +292,6 @@ function verdictOn(verdict: ReturnType<Judge>) {
   const { status, code, message } = new BooError(verdict.code, verdict.details)
   return { ok: false as const, status, code, message }
 }
-
-/** What the live half has refused and counted already when the same message came to it. */
-const SEEN_LIVE: ReadonlySet<RejectReason> = new Set([
-  "subject",
-  "too-large",
-  "not-json",
-  "version",
-  "shape",
-  "identity",
-])
 
 /** Java's client offers h2c with each first request: who is offered another protocol may go on with this one. */
 function isForSocket({ headers }: IncomingMessage): boolean {

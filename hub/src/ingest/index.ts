@@ -24,6 +24,7 @@ export type {
   Rejected,
   RejectReason,
 } from "./ports.ts"
+export { UNREADABLE } from "./ports.ts"
 export { createResume } from "./resume.ts"
 
 export interface IngestOptions {

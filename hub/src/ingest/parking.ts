@@ -1,3 +1,4 @@
+import { UNREADABLE } from "./ports.ts"
 import type { RejectReason, Rejected } from "./ports.ts"
 
 const HOUR_MS = 3_600_000
@@ -6,20 +7,6 @@ const MOST_MESSAGES = 1_000
 const MOST_BYTES = 16 * 1024 * 1024
 /** What is known of each; a publisher that invents hosts must not fill the memory either. */
 const MOST_KNOWN = 10_000
-
-/**
- * What never was an event of a host, and all that one whose clock is years ahead says. What else is refused was meant, and
- * is kept whatever it takes.
- */
-const BOUNDED: ReadonlySet<RejectReason> = new Set([
-  "subject",
-  "too-large",
-  "not-json",
-  "version",
-  "shape",
-  "identity",
-  "future",
-])
 
 export interface Parking {
   /** Whether a refused message of so many bytes is kept as it came; else it is only counted. */
@@ -31,7 +18,7 @@ export function createParking(): Parking {
   const used = new Map<string, { sinceMs: number; messages: number; bytes: number }>()
   return {
     isKept({ host, reason }, bytes, nowMs) {
-      if (!BOUNDED.has(reason)) return true
+      if (!isBounded(reason)) return true
       const key = `${reason} ${host ?? ""}`
       const known = used.get(key)
       if (known === undefined || nowMs - known.sinceMs >= HOUR_MS || nowMs < known.sinceMs) {
@@ -45,4 +32,12 @@ export function createParking(): Parking {
       return true
     },
   }
+}
+
+/**
+ * What never was an event of a host, and all that one whose clock is years ahead says. What else is refused was meant, and
+ * is kept whatever it takes.
+ */
+function isBounded(reason: RejectReason): boolean {
+  return UNREADABLE.has(reason) || reason === "future"
 }

@@ -58,3 +58,13 @@ export type RejectReason =
   | "unstorable"
   | "unresolved"
   | "aged-out"
+
+/** What is no event of a host that this hub can read: refused by whoever reads it, live or from the stream. */
+export const UNREADABLE: ReadonlySet<RejectReason> = new Set([
+  "subject",
+  "too-large",
+  "not-json",
+  "version",
+  "shape",
+  "identity",
+])

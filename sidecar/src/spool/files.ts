@@ -95,7 +95,8 @@ async function makeFolder(path: string): Promise<void> {
     await make()
   } catch (error) {
     if (isCode(error, "EEXIST")) return
-    if (!isCode(error, "ENOENT")) throw error
+    // Above a drive that is not there is nothing.
+    if (!isCode(error, "ENOENT") || dirname(path) === path) throw error
     await makeFolder(dirname(path))
     await make()
   }
@@ -107,7 +108,7 @@ export function makeFolderSync(path: string): void {
     fs.mkdirSync(path, FOLDER)
   } catch (error) {
     if (isCode(error, "EEXIST")) return
-    if (!isCode(error, "ENOENT")) throw error
+    if (!isCode(error, "ENOENT") || dirname(path) === path) throw error
     makeFolderSync(dirname(path))
     fs.mkdirSync(path, FOLDER)
   }

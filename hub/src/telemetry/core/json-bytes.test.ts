@@ -3,6 +3,7 @@ import { expect, it } from "vitest"
 import { JsonBytes } from "./json-bytes.ts"
 
 const written = (write: (to: JsonBytes) => void, to = new JsonBytes()): string => {
+  to.begin()
   write(to)
   return new TextDecoder().decode(to.take())
 }
@@ -61,4 +62,10 @@ it("takes as much as comes, in whatever pieces, and begins anew", () => {
     }),
     { numRuns: 30 },
   )
+})
+
+it("holds nothing of a text that was never taken", () => {
+  const to = new JsonBytes()
+  to.text("half of an answer")
+  expect(written((out) => out.number(7), to)).toBe("7")
 })

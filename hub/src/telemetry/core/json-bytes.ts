@@ -15,6 +15,11 @@ export class JsonBytes {
   #bytes = new Uint8Array(FIRST_BYTES)
   #length = 0
 
+  /** Forgets what was written and not taken: whoever wrote it may have failed in the middle. */
+  begin(): void {
+    this.#length = 0
+  }
+
   text(text: string): void {
     this.bytes(ENCODER.encode(text))
   }
@@ -35,11 +40,9 @@ export class JsonBytes {
     else this.text(JSON.stringify(value))
   }
 
-  /** What was written, in memory of its own; the next text begins. */
+  /** What was written since `begin`, in memory of its own. */
   take(): Uint8Array {
-    const text = this.#bytes.slice(0, this.#length)
-    this.#length = 0
-    return text
+    return this.#bytes.slice(0, this.#length)
   }
 
   #decimal(thousandths: number): void {

@@ -98,6 +98,7 @@ export class SeriesInTheMaking {
   answer(head: Omit<PerfReply, "gpus" | "sys">, missing: readonly Span[]): Uint8Array {
     const steps = this.#stepsWith(missing)
     const text = WRITER
+    text.begin()
     text.text(`${JSON.stringify(head).slice(0, -1)},"gpus":[`)
     const gpus = [...this.#gpus.values()].sort((a, b) => a.index - b.index)
     for (const [place, { index, uuid, name, metrics }] of gpus.entries()) {
