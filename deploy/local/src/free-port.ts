@@ -1,10 +1,22 @@
 import { once } from "node:events"
+import { randomInt } from "node:crypto"
 import { createServer } from "node:net"
 import { codeOf } from "./failure.ts"
 
-/** The wanted port while nobody listens on it, else one that the system picks. */
+/**
+ * Below the ports that systems give to connections of their own (Linux from 32768, Windows and macOS from 49152):
+ * what is chosen among those may be some connection's by the time that a server wants it, and is so sooner or later.
+ */
+export const CHOSEN = { from: 20_000, below: 32_768 } as const
+const TRIES = 50
+
+/** The wanted port while nobody listens on it, else one that is free and that no connection is given. */
 export async function freePort(host: string, wanted: number | null): Promise<number> {
   if (wanted !== null && (await isFree(host, wanted))) return wanted
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = randomInt(CHOSEN.from, CHOSEN.below)
+    if (await isFree(host, port)) return port
+  }
   return bindOnce(host, 0)
 }
 

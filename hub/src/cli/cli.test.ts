@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
 import {
   copyFileSync,
   existsSync,
@@ -288,6 +289,19 @@ describe("serve", () => {
     child.kill("SIGTERM")
     expect(await ended).toBe(0)
     gate.close()
+  }, 30_000)
+
+  it("says who has its port and ends, with nothing left that keeps it alive", async () => {
+    const squatter = createServer().listen(0, "127.0.0.1")
+    await once(squatter, "listening")
+    onTestFinished(() => void squatter.close())
+    const address = squatter.address()
+    const port = typeof address === "object" && address ? address.port : 0
+    const ended = await hub(["serve"], envOf({ BOO_LISTEN: `127.0.0.1:${port}` }))
+    expect(ended).toMatchObject({
+      code: 1,
+      err: `The hub cannot listen at 127.0.0.1:${port}: another program has it. Stop that one, or give another port (BOO_LISTEN).\n`,
+    })
   }, 30_000)
 
   it("ends when what started it is gone", async () => {
