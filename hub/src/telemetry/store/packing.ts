@@ -171,7 +171,7 @@ async function replace(
   const rest = tx.unsafe(
     isRaw
       ? "gpu, sys, source, backfilled, boot, seq, created_at"
-      : "samples, backfilled, seconds, gpu_agg, sys_agg",
+      : "samples, backfilled, seconds, gpu_agg::jsonb, sys_agg::jsonb",
   )
   const deleted = await tx`
     with kept as materialized (

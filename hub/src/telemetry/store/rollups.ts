@@ -7,6 +7,7 @@ import * as z from "zod/mini"
 import { columnLines, unnestLines } from "../../platform/column-lines.ts"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, addSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
+import { gpuAverageText, sysAverageText } from "../core/average-text.ts"
 import { SampledAt, coveredSeconds } from "../core/coverage.ts"
 import type { FreshBuckets } from "../core/fresh.ts"
 import { packedTier } from "../core/packing/tables.ts"
@@ -187,8 +188,8 @@ const BUCKET_COLUMNS = [
 function linesAsBuckets(tx: TransactionSql, rows: readonly (Mark & Computed)[]): PendingQuery<Row[]> {
   const written = rows.map((row) => ({
     ...row,
-    gpu_agg: row.gpu_agg === null ? null : JSON.stringify(row.gpu_agg),
-    sys_agg: row.sys_agg === null ? null : JSON.stringify(row.sys_agg),
+    gpu_agg: gpuAverageText(row.gpu_agg),
+    sys_agg: sysAverageText(row.sys_agg),
   }))
   return unnestLines(tx, columnLines(written, BUCKET_COLUMNS))
 }
@@ -203,15 +204,15 @@ async function saveBuckets(
   const changed = await tx<Mark[]>`
     insert into ${tx(rollup.table)} as t (provider_id, bucket, samples, backfilled, seconds, gpu_agg, sys_agg)
     select provider_id, bucket::timestamptz, samples::integer, backfilled::integer, seconds::integer,
-      gpu_agg::jsonb, sys_agg::jsonb
+      gpu_agg::json, sys_agg::json
     from ${linesAsBuckets(tx, rows)}
     where provider_id is not null
     on conflict (provider_id, bucket) do update set
       samples = excluded.samples, backfilled = excluded.backfilled, seconds = excluded.seconds,
       gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
       where excluded.samples >= t.samples
-        and (t.samples, t.backfilled, t.seconds, t.gpu_agg, t.sys_agg) is distinct from
-          (excluded.samples, excluded.backfilled, excluded.seconds, excluded.gpu_agg, excluded.sys_agg)
+        and (t.samples, t.backfilled, t.seconds, t.gpu_agg::jsonb, t.sys_agg::jsonb) is distinct from
+          (excluded.samples, excluded.backfilled, excluded.seconds, excluded.gpu_agg::jsonb, excluded.sys_agg::jsonb)
     returning provider_id, bucket`
   const coarser = ROLLUPS.find((candidate) => candidate.from === rollup.tier)
   if (!coarser) return
