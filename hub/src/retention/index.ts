@@ -1,4 +1,3 @@
-import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { FastifyPluginCallback } from "fastify"
 import { advisoryLock } from "../platform/advisory-lock.ts"
@@ -57,7 +56,12 @@ export function createPartitions({
   retain,
 }: Pick<RetentionOptions, "sql" | "clock" | "log" | "tiers" | "retain">): Pick<Retention, "ensure"> {
   const partitions = keepPartitions({ sql, clock, log, tables: keptTables(tiers, retain) })
-  return { ensure: (table, times) => partitions.ensure(table, times.map(epochMsOf)) }
+  return { ensure: (table, times) => partitions.ensure(table, daysOf(times)) }
+}
+
+/** No partition is shorter than a day, and of thousands of rows nearly all are of one. */
+function daysOf(times: readonly Instant[]): number[] {
+  return [...new Set(times.map((ts) => ts.slice(0, 10)))].map((day) => Date.parse(day))
 }
 
 /** Partitions, windows, and what is known about both. */
@@ -87,7 +91,7 @@ export function createRetention({ log: parent, ...options }: RetentionOptions): 
       await turns.stop()
       await partitions.stop()
     },
-    ensure: (table, times) => partitions.ensure(table, times.map(epochMsOf)),
+    ensure: (table, times) => partitions.ensure(table, daysOf(times)),
     defaultRows: partitions.defaultRows,
     isInCharge: lock.isHeld,
   }

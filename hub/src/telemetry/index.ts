@@ -6,8 +6,7 @@ import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { samplesOf } from "./core/fold.ts"
-import { freshBuckets } from "./core/fresh.ts"
-import { ROLLUPS } from "./core/tiers.ts"
+import { createFresh } from "./core/fresh.ts"
 import type { RetainDays } from "./core/tiers.ts"
 import type { PartitionsPort } from "./ports.ts"
 import { telemetryRoutes } from "./routes.ts"
@@ -75,8 +74,8 @@ export interface TelemetryStore {
   stop(): Promise<void>
 }
 
-// Two or three of each of a thousand hosts are open at a time; one of four GPUs takes some 5 KB.
-const FRESH_BUCKETS = 5_000
+// Two or three of each of a thousand hosts are open at a time, of minutes one or two; one of four GPUs takes some 5 KB.
+const FRESH = { samples: 5_000, sums: 2_500 }
 
 export function createTelemetryStore({
   sql,
@@ -87,7 +86,7 @@ export function createTelemetryStore({
 }: TelemetryStoreOptions): TelemetryStore {
   const log = parent.child({ part: "telemetry" })
   const counters = { samples: 0, nudged: 0 }
-  const fresh = freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: FRESH_BUCKETS })
+  const fresh = createFresh(FRESH)
   let stopRollups: (() => Promise<void>) | null = null
   return {
     async storeBatch(envelopes) {
@@ -97,7 +96,7 @@ export function createTelemetryStore({
         samples.map((sample) => sample.ts),
       )
       const stored = await storeSamples(sql, samples, clock.now())
-      fresh.add(stored.added)
+      fresh.samples.add(stored.added)
       counters.samples += stored.added.length
       counters.nudged += stored.nudged
     },

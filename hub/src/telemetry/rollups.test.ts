@@ -8,10 +8,11 @@ import { connectPostgres } from "../platform/postgres.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { Bucket, StoredSample, bucketOfSample, mergeBuckets } from "./core/aggregate.ts"
 import { samplesOf } from "./core/fold.ts"
-import { freshBuckets } from "./core/fresh.ts"
+import { createFresh } from "./core/fresh.ts"
 import { ROLLUPS, bucketOf } from "./core/tiers.ts"
 import { rollUpAll } from "./run.ts"
 import { gpu, perfMessage, sample, sys } from "./samples-for-tests.ts"
+import { rollUp } from "./store/rollups.ts"
 import { storeSamples } from "./store/samples.ts"
 
 const NOON = Date.UTC(2026, 10, 22, 12)
@@ -31,7 +32,8 @@ async function clear(): Promise<void> {
 }
 
 const one = fc.record({
-  secondsAgo: fc.integer({ min: 1, max: SPAN_S }),
+  // Often some in one minute.
+  secondsAgo: fc.oneof(fc.integer({ min: 1, max: SPAN_S }), fc.integer({ min: 1, max: 130 })),
   util: fc.option(fc.integer({ min: 0, max: 100 }), { nil: null }),
   power: fc.option(fc.integer({ min: 0, max: 60_000 }), { nil: null }),
   load: fc.option(fc.integer({ min: 0, max: 900 }), { nil: null }),
@@ -77,11 +79,11 @@ it("makes every tier as if it was made of the samples directly, also of those th
   await fc.assert(
     fc.asyncProperty(batches, batches, async (early, late) => {
       await clear()
-      const fresh = freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: 20 })
+      const fresh = createFresh({ samples: 20, sums: 20 })
       for (const phase of [early, late]) {
         for (const { samples, here } of phase) {
           const { added } = await store(samples)
-          if (here) fresh.add(added)
+          if (here) fresh.samples.add(added)
         }
         await rollUpAll(sql, NOON, { fresh })
       }
@@ -97,9 +99,9 @@ it("gives the same bytes whether samples are read again or were summed up when t
     ...{ secondsAgo: 600 - n, util: n % 101, power: (n * 7_919) % 60_000, load: (n * 31) % 900, gpus: 2 },
   }))
   const texts = []
-  for (const fresh of [undefined, freshBuckets({ widthMs: ROLLUPS[0].widthMs, limit: 100 })]) {
+  for (const fresh of [undefined, createFresh({ samples: 100, sums: 100 })]) {
     await clear()
-    fresh?.add((await store(samples)).added)
+    fresh?.samples.add((await store(samples)).added)
     if (!fresh) await store(samples)
     else await sql`update control_perf_samples set gpu = null, sys = null`
     await rollUpAll(sql, NOON, { fresh })
@@ -107,6 +109,24 @@ it("gives the same bytes whether samples are read again or were summed up when t
   }
   expect(texts[1]).toEqual(texts[0])
   expect(texts[0]?.[0]).toHaveLength(60)
+})
+
+it("makes minutes of what it has just stored, without reading it", async () => {
+  await clear()
+  const samples = Array.from({ length: 130 }, (_, n) => ({
+    ...{ secondsAgo: 130 - n, util: n % 101, power: n, load: n, gpus: 1 },
+  }))
+  await store(samples)
+  await rollUpAll(sql, NOON)
+  const [finest, minutes] = ROLLUPS
+  const before = await text(minutes.table)
+  await clear()
+  const fresh = createFresh({ samples: 100, sums: 100 })
+  fresh.samples.add((await store(samples)).added)
+  while ((await rollUp({ sql, fresh }, finest, NOON)) > 0);
+  await sql`update ${sql(finest.table)} set gpu_agg = null, sys_agg = null`
+  while ((await rollUp({ sql, fresh }, minutes, NOON)) > 0);
+  expect(await text(minutes.table)).toEqual(before)
 })
 
 it("gives the same bytes when any window is computed again", async () => {

@@ -2,7 +2,7 @@ import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
 import type { Sql } from "../platform/postgres.ts"
 import { ROLLUPS } from "./core/tiers.ts"
-import type { FreshBuckets } from "./core/fresh.ts"
+import type { Fresh } from "./core/fresh.ts"
 import { rollUp } from "./store/rollups.ts"
 
 const EVERY_MS = 3_000
@@ -11,7 +11,7 @@ const EVERY_MS = 3_000
 export async function rollUpAll(
   sql: Sql,
   nowMs: number,
-  { fresh, signal }: { fresh?: FreshBuckets | undefined; signal?: AbortSignal } = {},
+  { fresh, signal }: { fresh?: Fresh | undefined; signal?: AbortSignal } = {},
 ): Promise<void> {
   for (const rollup of ROLLUPS) {
     while ((await rollUp({ sql, fresh }, rollup, nowMs)) > 0) {
@@ -24,7 +24,7 @@ export interface RollupsOptions {
   sql: Sql
   clock: Clock
   log: Log
-  fresh: FreshBuckets
+  fresh: Fresh
 }
 
 /** Keeps the tiers current. `stop` waits for the pass in hand. */

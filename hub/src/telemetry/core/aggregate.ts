@@ -145,6 +145,37 @@ export function mergeBuckets(buckets: readonly Bucket[]): Bucket | null {
   return first ? rest.reduce(mergeTwo, first) : null
 }
 
+/** Adds a newer stretch to a bucket in place. It becomes what `mergeBuckets` makes of both; `newer` is part of it then. */
+export function addBucket(bucket: Bucket, newer: Bucket): void {
+  bucket.samples += newer.samples
+  bucket.backfilled += newer.backfilled
+  bucket.sys_agg = addMetrics(bucket.sys_agg, newer.sys_agg)
+  const gpus = bucket.gpu_agg
+  if (gpus === null) bucket.gpu_agg = newer.gpu_agg
+  else
+    for (const [key, one] of Object.entries(newer.gpu_agg ?? {})) {
+      const known = gpus[key]
+      gpus[key] =
+        known === undefined ? one : { ...one, metrics: addMetrics(known.metrics, one.metrics) ?? {} }
+    }
+}
+
+function addMetrics(older: Metrics | null, newer: Metrics | null): Metrics | null {
+  if (older === null || newer === null) return older ?? newer
+  for (const name in newer) {
+    const [known, one] = [older[name], newer[name]]
+    if (known === undefined) older[name] = one as Aggregate
+    else if (one !== undefined) {
+      known.count += one.count
+      known.sum = sumOf(known.sum, one.sum)
+      known.min = Math.min(known.min, one.min)
+      known.max = Math.max(known.max, one.max)
+      known.last = one.last
+    }
+  }
+  return older
+}
+
 function mergeTwo(older: Bucket, newer: Bucket): Bucket {
   return {
     samples: older.samples + newer.samples,

@@ -4,8 +4,13 @@ import type { PerfSample } from "@boocontrol/shared/telemetry"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 
-/** A sample with where it comes from: `boot` and `seq` name the message that brought it. */
-export type IncomingSample = Required<PerfSample> & { provider_id: HostId; boot: BootId; seq: number }
+/** A sample with where it comes from: `boot` and `seq` name the message that brought it. `atMs` is its `ts`. */
+export type IncomingSample = Required<PerfSample> & {
+  provider_id: HostId
+  atMs: number
+  boot: BootId
+  seq: number
+}
 
 export function samplesOf(envelopes: readonly Envelope<"perf">[]): IncomingSample[] {
   return envelopes.flatMap(({ host, boot, seq, data }) =>
@@ -13,6 +18,7 @@ export function samplesOf(envelopes: readonly Envelope<"perf">[]): IncomingSampl
       ...sample,
       backfilled: sample.backfilled ?? false,
       provider_id: host,
+      atMs: epochMsOf(sample.ts),
       boot,
       seq: seq ?? 0,
     })),
@@ -31,7 +37,8 @@ export function bySampleKey(a: IncomingSample, b: IncomingSample): number {
 
 /** One millisecond on: another sample of that very time was there first. */
 export function nudged(sample: IncomingSample): IncomingSample {
-  return { ...sample, ts: instantOf(epochMsOf(sample.ts) + 1) }
+  const atMs = sample.atMs + 1
+  return { ...sample, atMs, ts: instantOf(atMs) }
 }
 
 /** The first sample of each time, and those that must wait for them. */

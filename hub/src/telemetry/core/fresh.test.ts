@@ -1,11 +1,12 @@
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { HostId } from "@boocontrol/shared/ids"
+import { instantOf } from "@boocontrol/shared/time"
 import { gpu, perfMessage, sample, sys } from "../samples-for-tests.ts"
-import { addSample, bucketOfSample, mergeBuckets } from "./aggregate.ts"
+import { addBucket, addSample, bucketOfSample, mergeBuckets } from "./aggregate.ts"
 import { samplesOf } from "./fold.ts"
 import type { IncomingSample } from "./fold.ts"
-import { freshBuckets } from "./fresh.ts"
+import { freshBuckets, freshSums } from "./fresh.ts"
 
 const START = Date.UTC(2026, 10, 22, 12)
 const HOST = HostId.parse("gpu-1")
@@ -54,6 +55,47 @@ it("adds samples one by one to what merging all of them gives", () => {
       expect(bucket).toEqual(mergeBuckets([first, ...rest].map((each) => bucketOfSample(each))))
     }),
   )
+})
+
+it("adds buckets one by one to what merging all of them gives", () => {
+  fc.assert(
+    fc.property(fc.array(one, { minLength: 1, maxLength: 12 }), (given) => {
+      const buckets = () => incoming(given).map((each) => bucketOfSample(each))
+      const [sum, ...rest] = buckets()
+      if (!sum) return
+      for (const next of rest) addBucket(sum, next)
+      expect(sum).toEqual(mergeBuckets(buckets()))
+    }),
+  )
+})
+
+const MINUTE = { widthMs: 60_000, finerMs: 10_000 }
+/** Tens of seconds of a minute, in the order in which they were computed; a sample each. */
+const tens = (seconds: readonly number[]) =>
+  seconds.map((second) => ({
+    ...{ provider_id: HOST, bucket: instantOf(START + second * 1_000), seconds: 10 },
+    ...bucketOfSample({ gpu: null, sys: sys({ load_1: second }), backfilled: false }),
+  }))
+
+it.each([
+  ["all of them", [0, 10, 20, 30, 40, 50], 6, 60],
+  ["those there are", [10, 30], 2, 20],
+  ["fewer than are stored", [10, 30], 3, null],
+  ["one computed again", [0, 10, 10], 3, null],
+  ["one that came late", [10, 0], 2, null],
+])("knows a minute by its tens of seconds: %s", (_what, seconds, stored, known) => {
+  const sums = freshSums({ ...MINUTE, limit: 5 })
+  for (const ten of tens(seconds)) sums.add([ten])
+  expect(sums.take(HOST, START, stored)?.seconds ?? null).toBe(known)
+})
+
+it("keeps a minute until its last part is in", () => {
+  const sums = freshSums({ ...MINUTE, limit: 5 })
+  sums.add(tens([0, 10]))
+  expect(sums.take(HOST, START, 2)?.samples).toBe(2)
+  sums.add(tens([20, 50]))
+  expect(sums.take(HOST, START, 4)?.sys_agg?.["load_1"]).toMatchObject({ count: 4, sum: 80, last: 50 })
+  expect(sums.take(HOST, START, 4)).toBeNull()
 })
 
 it("knows a bucket only where every stored sample of it came by here, in the order of their times", () => {

@@ -1,11 +1,11 @@
 import type { HostId } from "@boocontrol/shared/ids"
 import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
-import { addSample, bucketOfSample } from "./aggregate.ts"
+import { addBucket, addSample, bucketOfSample } from "./aggregate.ts"
 import type { Bucket } from "./aggregate.ts"
 import type { SampledAt } from "./coverage.ts"
 import type { IncomingSample } from "./fold.ts"
-import { bucketOf } from "./tiers.ts"
+import { ROLLUPS, bucketOf } from "./tiers.ts"
 
 export interface FreshBucket {
   bucket: Bucket
@@ -36,7 +36,7 @@ export function freshBuckets({ widthMs, limit }: { widthMs: number; limit: numbe
   const growing = new Map<string, Growing>()
 
   const addOne = (sample: IncomingSample): void => {
-    const key = keyOf(sample.provider_id, bucketOf(epochMsOf(sample.ts), widthMs))
+    const key = keyOf(sample.provider_id, bucketOf(sample.atMs, widthMs))
     const time = { ts: sample.ts, source: sample.source }
     const known = growing.get(key)
     if (known === undefined) {
@@ -51,17 +51,10 @@ export function freshBuckets({ widthMs, limit }: { widthMs: number; limit: numbe
     }
   }
 
-  const makeRoom = (): void => {
-    for (const key of growing.keys()) {
-      if (growing.size <= limit) return
-      growing.delete(key)
-    }
-  }
-
   return {
     add(samples) {
       for (const sample of samples) addOne(sample)
-      makeRoom()
+      forgetOldest(growing, limit)
     },
     take(host, startMs, stored) {
       const key = keyOf(host, startMs)
@@ -70,6 +63,75 @@ export function freshBuckets({ widthMs, limit }: { widthMs: number; limit: numbe
       // Samples are only ever added to the table, and only then here: as many are the same ones.
       return known !== undefined && known.bucket.samples === stored ? known : null
     },
+  }
+}
+
+/** A bucket with how many seconds of it samples speak for. */
+export type Sum = Bucket & { seconds: number }
+
+/**
+ * Buckets of a coarser tier, summed up as those that they are made of are stored. As with samples, nothing here is
+ * needed: what is not all known is read.
+ */
+export interface FreshSums {
+  /** Buckets of the finer tier that have just been committed. They become part of what is kept here. */
+  add(finer: readonly (Sum & { provider_id: HostId; bucket: Instant })[]): void
+  /** A bucket of which exactly so many samples are stored in the finer tier, if all of them are known. */
+  take(host: HostId, startMs: number, stored: number): Sum | null
+}
+
+/** `finerMs`: how wide the buckets are that it is made of. At most `limit` buckets at a time. */
+export function freshSums(wanted: { widthMs: number; finerMs: number; limit: number }): FreshSums {
+  const { widthMs, finerMs, limit } = wanted
+  const growing = new Map<string, { sum: Sum; lastMs: number }>()
+  return {
+    add(finer) {
+      for (const { provider_id, bucket, ...sum } of finer) {
+        const atMs = epochMsOf(bucket)
+        const key = keyOf(provider_id, bucketOf(atMs, widthMs))
+        const known = growing.get(key)
+        if (known === undefined) growing.set(key, { sum, lastMs: atMs })
+        else if (atMs > known.lastMs) {
+          addBucket(known.sum, sum)
+          known.sum.seconds += sum.seconds
+          known.lastMs = atMs
+        } else {
+          // Computed again: what it was before is part of the sum.
+          growing.delete(key)
+        }
+      }
+      forgetOldest(growing, limit)
+    },
+    take(host, startMs, stored) {
+      const key = keyOf(host, startMs)
+      const known = growing.get(key)
+      const isAll = known?.sum.samples === stored
+      // Before it ends it is computed several times.
+      if (!isAll || known.lastMs >= startMs + widthMs - finerMs) growing.delete(key)
+      return isAll ? known.sum : null
+    },
+  }
+}
+
+/** What a hub knows of the two finest tiers without reading what they are made of. */
+export interface Fresh {
+  samples: FreshBuckets
+  sums: FreshSums
+}
+
+/** At most so many buckets of each. */
+export function createFresh(limits: { samples: number; sums: number }): Fresh {
+  const [finest, next] = ROLLUPS
+  return {
+    samples: freshBuckets({ widthMs: finest.widthMs, limit: limits.samples }),
+    sums: freshSums({ widthMs: next.widthMs, finerMs: finest.widthMs, limit: limits.sums }),
+  }
+}
+
+function forgetOldest(growing: Map<string, unknown>, limit: number): void {
+  for (const key of growing.keys()) {
+    if (growing.size <= limit) return
+    growing.delete(key)
   }
 }
 

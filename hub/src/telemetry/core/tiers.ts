@@ -65,6 +65,10 @@ export function widthOf(tier: PerfTier): number {
   return WIDTH_MS[tier]
 }
 
+export function tableOf(tier: PerfTier): string {
+  return ROLLUPS.find((rollup) => rollup.tier === tier)?.table ?? "control_perf_samples"
+}
+
 export function bucketOf(epochMs: number, widthMs: number): number {
   return Math.floor(epochMs / widthMs) * widthMs
 }

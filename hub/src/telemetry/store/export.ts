@@ -4,7 +4,7 @@ import type { PerfTier } from "@boocontrol/shared/telemetry"
 import { Instant, epochMsOf, instantOf } from "@boocontrol/shared/time"
 import type { Sql } from "../../platform/postgres.ts"
 import { HOUR_MS, packedTier } from "../core/packing/tables.ts"
-import { bucketOf, ROLLUPS } from "../core/tiers.ts"
+import { bucketOf, tableOf } from "../core/tiers.ts"
 
 const Json = z.unknown()
 const SampleRow = z.object({
@@ -67,10 +67,6 @@ function placeOf(tier: PerfTier): { source: string; isPacked: boolean } {
   const table = tableOf(tier)
   const isPacked = packedTier(tier) !== undefined
   return { source: isPacked ? `${table}_all` : table, isPacked }
-}
-
-function tableOf(tier: PerfTier): string {
-  return ROLLUPS.find((rollup) => rollup.tier === tier)?.table ?? "control_perf_samples"
 }
 
 /** Where there is something at all: a range of years must not ask for each of its hours. */

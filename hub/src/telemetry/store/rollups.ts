@@ -9,9 +9,9 @@ import type { Sql, TransactionSql } from "../../platform/postgres.ts"
 import { Bucket, StoredSample, addSample, bucketOfSample, mergeBuckets } from "../core/aggregate.ts"
 import { gpuAverageText, sysAverageText } from "../core/average-text.ts"
 import { SampledAt, coveredSeconds } from "../core/coverage.ts"
-import type { FreshBuckets } from "../core/fresh.ts"
+import type { Fresh, Sum } from "../core/fresh.ts"
 import { packedTier } from "../core/packing/tables.ts"
-import { ROLLUPS } from "../core/tiers.ts"
+import { ROLLUPS, tableOf } from "../core/tiers.ts"
 import type { Rollup } from "../core/tiers.ts"
 import { openHours } from "./hours.ts"
 import { markBuckets } from "./marks.ts"
@@ -27,8 +27,7 @@ const BATCH = 100
 
 export interface RollUpPorts {
   sql: Sql
-  /** What is known of the finest tier without reading it. */
-  fresh?: Pick<FreshBuckets, "take"> | undefined
+  fresh?: Fresh | undefined
 }
 
 /**
@@ -37,50 +36,52 @@ export interface RollUpPorts {
  * same bytes.
  */
 export async function rollUp({ sql, fresh }: RollUpPorts, rollup: Rollup, nowMs: number): Promise<number> {
-  return await sql.begin(async (tx) => {
+  const { taken, computed } = await sql.begin(async (tx) => {
+    // What a crash of Postgres takes of this, it takes with the marks being gone: it is computed again.
+    await tx`set local synchronous_commit = off`
     const marks = await takeMarks(tx, rollup, nowMs)
-    if (marks.length === 0) return 0
+    if (marks.length === 0) return { taken: 0, computed: [] }
     const moments = marks.map(({ provider_id, bucket }) => ({ provider_id, atMs: epochMsOf(bucket) }))
     // What it is made of, and what is known of it already.
     for (const tier of [packedTier(rollup.from), packedTier(rollup.tier)])
       if (tier) await openHours(tx, tier, { moments, nowMs })
-    const known = rollup.from === "raw" ? await freshOnes(tx, { fresh, rollup, marks }) : []
+    const known = fresh ? await freshOnes(tx, { fresh, rollup, marks }) : []
     const isKnown = new Set(known.map(keyOf))
     const unknown = marks.filter((mark) => !isKnown.has(keyOf(mark)))
-    const read = await readOnes(tx, rollup, unknown)
-    await saveBuckets(tx, rollup, { computed: [...known, ...read], nowMs })
-    return marks.length
+    const all = [...known, ...(await readOnes(tx, rollup, unknown))]
+    await saveBuckets(tx, rollup, { computed: all, nowMs })
+    return { taken: marks.length, computed: all }
   })
+  if (rollup.from === "raw") fresh?.sums.add(computed.sort(byTime))
+  return taken
+}
+
+function byTime(a: Mark, b: Mark): number {
+  return a.bucket < b.bucket ? -1 : a.bucket > b.bucket ? 1 : 0
 }
 
 interface FreshWanted {
-  fresh: Pick<FreshBuckets, "take"> | undefined
+  fresh: Fresh
   rollup: Rollup
   marks: readonly Mark[]
 }
 
 /** Buckets of which this hub stored every sample: nothing is read but how many there are. */
-async function freshOnes(
-  tx: TransactionSql,
-  { fresh, rollup, marks }: FreshWanted,
-): Promise<(Mark & Computed)[]> {
-  if (fresh === undefined) return []
-  const { widthMs } = rollup
+async function freshOnes(tx: TransactionSql, { fresh, rollup, marks }: FreshWanted): Promise<(Mark & Sum)[]> {
+  const { from, widthMs } = rollup
+  const know = (host: HostId, startMs: number, stored: number): Sum | null => {
+    if (from !== "raw") return fresh.sums.take(host, startMs, stored)
+    const known = fresh.samples.take(host, startMs, stored)
+    return known && { ...known.bucket, seconds: coveredSeconds(known.times, { startMs, widthMs }) }
+  }
+  if (from !== "raw" && from !== ROLLUPS[0].tier) return []
   return (await countSamples(tx, rollup, marks)).flatMap(({ provider_id, bucket, stored }) => {
-    const startMs = epochMsOf(bucket)
-    const known = fresh.take(provider_id, startMs, stored)
-    if (known === null) return []
-    return [
-      { provider_id, bucket, ...known.bucket, seconds: coveredSeconds(known.times, { startMs, widthMs }) },
-    ]
+    const known = know(provider_id, epochMsOf(bucket), stored)
+    return known === null ? [] : [{ provider_id, bucket, ...known }]
   })
 }
 
-async function readOnes(
-  tx: TransactionSql,
-  rollup: Rollup,
-  marks: readonly Mark[],
-): Promise<(Mark & Computed)[]> {
+async function readOnes(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): Promise<(Mark & Sum)[]> {
   if (marks.length === 0) return []
   const finer = new Map<string, { mark: Mark; rows: Row[] }>()
   for (const mark of marks) finer.set(keyOf(mark), { mark, rows: [] })
@@ -96,7 +97,6 @@ function keyOf({ provider_id, bucket }: Mark): string {
   return `${provider_id} ${bucket}`
 }
 
-type Computed = Bucket & { seconds: number }
 const Finer = z.extend(Bucket, { seconds: z.int() })
 const isFiner = exactly(Finer)
 
@@ -105,7 +105,7 @@ function finerOf({ provider_id: _host, bucket: _start, ...row }: Row): z.infer<t
   return isFiner(row) ? (row as z.infer<typeof Finer>) : Finer.parse(row)
 }
 
-function ofSamples(rows: readonly Row[], { bucket: start }: Mark, { widthMs }: Rollup): Computed | null {
+function ofSamples(rows: readonly Row[], { bucket: start }: Mark, { widthMs }: Rollup): Sum | null {
   const [first, ...rest] = rows
   if (first === undefined) return null
   const bucket = bucketOfSample(StoredSample.parse(first))
@@ -114,7 +114,7 @@ function ofSamples(rows: readonly Row[], { bucket: start }: Mark, { widthMs }: R
   return { ...bucket, seconds: coveredSeconds(times, { startMs: epochMsOf(start), widthMs }) }
 }
 
-function ofBuckets(rows: readonly Row[]): Computed | null {
+function ofBuckets(rows: readonly Row[]): Sum | null {
   const finer = rows.map(finerOf)
   const bucket = mergeBuckets(finer)
   return bucket && { ...bucket, seconds: finer.reduce((sum, { seconds }) => sum + seconds, 0) }
@@ -140,14 +140,17 @@ async function takeMarks(
 
 function countSamples(
   tx: TransactionSql,
-  { widthMs }: Rollup,
+  { from, widthMs }: Rollup,
   marks: readonly Mark[],
 ): PendingQuery<(Mark & { stored: number })[]> {
   const width = tx`${widthMs}::float8 * interval '1 millisecond'`
+  const finer =
+    from === "raw"
+      ? tx`select count(*)::int from control_perf_samples where ts >= m.bucket and ts < m.bucket + ${width}`
+      : tx`select coalesce(sum(samples), 0)::int from ${tx(tableOf(from))}
+          where bucket >= m.bucket and bucket < m.bucket + ${width}`
   return tx<(Mark & { stored: number })[]>`
-    select m.provider_id, m.bucket, (
-      select count(*)::int from control_perf_samples
-      where provider_id = m.provider_id and ts >= m.bucket and ts < m.bucket + ${width}) as stored
+    select m.provider_id, m.bucket, (${finer} and provider_id = m.provider_id) as stored
     from json_to_recordset(${tx.json([...marks])}::json) as m(provider_id text, bucket timestamptz)`
 }
 
@@ -164,11 +167,10 @@ function finerRows(tx: TransactionSql, rollup: Rollup, marks: readonly Mark[]): 
         order by ts) s
       order by m.provider_id, s.ts`
   }
-  const finer = ROLLUPS.find((candidate) => candidate.tier === from)
   return tx<(Row & Mark)[]>`
     select m.provider_id, m.bucket, s.samples, s.backfilled, s.seconds, s.gpu_agg, s.sys_agg
     from ${recordset} cross join lateral (
-      select * from ${tx(finer?.table ?? "")}
+      select * from ${tx(tableOf(from))}
       where provider_id = m.provider_id and bucket >= m.bucket and bucket < m.bucket + ${width}
       order by bucket) s
     order by m.provider_id, s.bucket`
@@ -185,7 +187,7 @@ const BUCKET_COLUMNS = [
 ] as const
 
 /** As a table of texts: Postgres would read a JSON list of them twice. */
-function linesAsBuckets(tx: TransactionSql, rows: readonly (Mark & Computed)[]): PendingQuery<Row[]> {
+function linesAsBuckets(tx: TransactionSql, rows: readonly (Mark & Sum)[]): PendingQuery<Row[]> {
   const written = rows.map((row) => ({
     ...row,
     gpu_agg: gpuAverageText(row.gpu_agg),
@@ -197,7 +199,7 @@ function linesAsBuckets(tx: TransactionSql, rows: readonly (Mark & Computed)[]):
 async function saveBuckets(
   tx: TransactionSql,
   rollup: Rollup,
-  { computed: rows, nowMs }: { computed: readonly (Mark & Computed)[]; nowMs: number },
+  { computed: rows, nowMs }: { computed: readonly (Mark & Sum)[]; nowMs: number },
 ): Promise<void> {
   if (rows.length === 0) return
   // Samples are only ever added. Fewer than before means that part of them was dropped by retention since.

@@ -1,5 +1,4 @@
 import type { HostId } from "@boocontrol/shared/ids"
-import { epochMsOf } from "@boocontrol/shared/time"
 import type { Instant } from "@boocontrol/shared/time"
 import type { PendingQuery, Row } from "postgres"
 import type { Sql, TransactionSql } from "../../platform/postgres.ts"
@@ -29,9 +28,8 @@ export async function storeSamples(
   nowMs: number,
 ): Promise<StoredSamples> {
   return await sql.begin(async (tx) => {
-    const moments = samples.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
     // What is packed of their hours has to be where repeats are found.
-    const unpacked = RAW ? await openHours(tx, RAW, { moments, nowMs }) : 0
+    const unpacked = RAW ? await openHours(tx, RAW, { moments: samples, nowMs }) : 0
     const stored: StoredSamples = { added: [], nudged: 0 }
     // In one order everywhere, so that two batches that bring the same samples cannot wait for each other.
     let pending = samples.toSorted(bySampleKey)
@@ -47,8 +45,7 @@ export async function storeSamples(
     }
     // Those that were nudged came after all others.
     if (stored.nudged > 0) stored.added.sort(bySampleKey)
-    const marks = stored.added.map(({ provider_id, ts }) => ({ provider_id, atMs: epochMsOf(ts) }))
-    await markBuckets(tx, ROLLUPS[0], { marks, nowMs })
+    await markBuckets(tx, ROLLUPS[0], { marks: stored.added, nowMs })
     return stored
   })
 }
