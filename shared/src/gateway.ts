@@ -138,6 +138,8 @@ export const GatewayModels = z.object({ object: z.literal("list"), data: z.array
 export type GatewayModels = z.infer<typeof GatewayModels>
 
 const limit = z.optional(z.nullable(z.int().check(z.positive())))
+// What a column of Postgres holds: nobody means more in a minute.
+const perMinute = z.optional(z.nullable(z.int().check(z.positive(), z.lte(2_147_483_647))))
 const money = z.optional(z.nullable(z.number().check(z.positive())))
 
 /** Body of `POST /keys`. Absent and null: no limit. */
@@ -145,8 +147,8 @@ export const NewGatewayKey = z.strictObject({
   label: SourceLabel,
   /** Exact names, or `auto:*`-like patterns in which `*` stands for anything. */
   models: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(300))).check(z.maxLength(200))),
-  requests_per_min: limit,
-  tokens_per_min: limit,
+  requests_per_min: perMinute,
+  tokens_per_min: perMinute,
   tokens_per_day: limit,
   tokens_per_month: limit,
   money_per_day: money,
@@ -156,6 +158,14 @@ export const NewGatewayKey = z.strictObject({
 export type NewGatewayKey = z.infer<typeof NewGatewayKey>
 
 const known = z.nullable(z.number())
+
+/** Who showed a key, as far as the request said. */
+export const KeyUser = z.object({
+  source: SourceLabel,
+  client_ip: z.nullable(z.string()),
+  user_agent: z.nullable(z.string()),
+})
+export type KeyUser = z.infer<typeof KeyUser>
 
 /** A gateway key as it is listed: never the key itself. */
 export const GatewayKey = z.object({
@@ -174,7 +184,12 @@ export const GatewayKey = z.object({
   created_at: Instant,
   revoked_at: z.nullable(Instant),
   last_used_at: z.nullable(Instant),
+  /** Null: nobody yet, or a hub that did not keep it. */
+  last_used_by: z._default(z.nullable(KeyUser), null),
   used: z.object({
+    /** Of this hub, in the minute before now. */
+    requests_minute: z._default(z.int(), 0),
+    tokens_minute: z._default(z.int(), 0),
     tokens_day: z.int(),
     tokens_month: z.int(),
     money_day: z.number(),

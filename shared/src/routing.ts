@@ -283,6 +283,20 @@ export const TARGET_DIALECTS = ["openai", "anthropic"] as const
 export const TargetDialect = z.enum(TARGET_DIALECTS)
 export type TargetDialect = z.infer<typeof TargetDialect>
 
+/** What a provider serves of the gateway's endpoints, by what it speaks. The rest is llama-swap's alone. */
+export const TARGET_ENDPOINTS: Readonly<Record<TargetDialect, readonly string[]>> = {
+  openai: [
+    "chat/completions",
+    "completions",
+    "responses",
+    "embeddings",
+    "audio/speech",
+    "audio/transcriptions",
+    "images",
+  ],
+  anthropic: ["messages", "messages/count_tokens"],
+}
+
 const targetFields = {
   display_name: z.string().check(z.minLength(1), z.maxLength(80)),
   dialect: TargetDialect,

@@ -9,6 +9,7 @@ const NOW_MS = Date.parse("2026-11-27T12:00:00Z")
 const small = {
   ...({ model: "m", endpoint: "chat", servedBy: "any" } as const),
   ...{ promptBytes: 4, maxTokens: 1, hasImages: false },
+  ...{ source: "boochat", clientIp: "10.0.0.7", userAgent: "curl/8.5.0" },
 }
 
 /** A store whose answers are as of when they were asked for, and come when the test lets them. */
@@ -39,7 +40,7 @@ function slowStore() {
         },
         ...{ requests_per_min: null, tokens_per_min: null, tokens_per_day: 1_000, tokens_per_month: null },
         ...{ money_per_day: wanted.money_per_day ?? null, money_per_month: null },
-        ...{ expires_at: null, revoked_at: null, last_used_at: null },
+        ...{ expires_at: null, revoked_at: null, last_used_at: null, last_used_by: null },
       })
       return Promise.resolve()
     },
@@ -96,6 +97,26 @@ describe("the keys in memory", () => {
     expect(ring.list()[0]?.used).toMatchObject({ tokens_day: 600 })
     await ring.load()
     expect(ring.list()[0]?.used).toMatchObject({ tokens_day: 600 })
+  })
+
+  it("tell what was used in the last minute, and by whom, before any of it is stored", async () => {
+    const { store } = slowStore()
+    let nowMs = NOW_MS
+    const ring = new Keyring(store, () => nowMs)
+    const { key } = await ring.make({ label: "seen" })
+    const shown = ring.look(key)
+    if (shown === null || !("key" in shown)) throw new Error("the key is not known")
+    const begun = shown.key.begin({ ...small, userAgent: "a".repeat(500) })
+    if (!("settle" in begun)) throw new Error("the request was refused")
+    begun.settle({ tokens: 600, money: null, atMs: nowMs })
+    expect(ring.list()[0]).toMatchObject({
+      used: { requests_minute: 1, tokens_minute: 600, tokens_day: 600 },
+      last_used_by: { source: "boochat", client_ip: "10.0.0.7", user_agent: "a".repeat(200) },
+    })
+    nowMs += 60_000
+    expect(ring.list()[0]?.used).toMatchObject({ requests_minute: 0, tokens_minute: 0, tokens_day: 600 })
+    nowMs += 86_400_000
+    expect(ring.list()[0]?.used).toMatchObject({ tokens_day: 0 })
   })
 
   it("forget with the day what the dearest request cost, also where they are read again first", async () => {

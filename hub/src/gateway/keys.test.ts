@@ -144,18 +144,22 @@ describe("a key of the gateway", () => {
   it("has what it used told and kept", async () => {
     const { key, id } = await make({ label: "budget", tokens_per_day: 150 })
     expect((await ask("m", key)).status).toBe(200)
-    expect((await ask("m", key)).status).toBe(200)
+    expect((await ask("m", key, hub, { "x-boo-source": "arena", "user-agent": "check/1" })).status).toBe(200)
     await expect.poll(async () => outcome(await ask("m", key))).toEqual([429, "tokens_per_day"])
     const row = (await listed()).find((each) => each.id === id)
     expect(row).toMatchObject({
-      used: { tokens_day: 200, tokens_month: 200 },
+      used: { requests_minute: 2, tokens_minute: 200, tokens_day: 200, tokens_month: 200 },
       last_used_at: expect.any(String),
+      last_used_by: { source: "arena", client_ip: "127.0.0.1", user_agent: "check/1" },
     })
     const sql = connectPostgres(world.database.url, { log: silentLog })
     const stored = () => sql`select tokens, requests from gateway_key_usage where key_id = ${id}`
     await expect
       .poll(async () => [...(await stored())], { timeout: 30_000 })
       .toEqual([{ tokens: 200, requests: 2 }])
+    expect([...(await sql`select last_used_by from gateway_keys where id = ${id}`)]).toEqual([
+      { last_used_by: row?.last_used_by },
+    ])
     expect(JSON.stringify(await sql`select * from gateway_keys`)).not.toContain(key)
     await sql.end()
   })
@@ -186,6 +190,7 @@ describe("a key of the gateway", () => {
   it.each([
     { label: "Not A Label" },
     { label: "x", requests_per_min: 0 },
+    { label: "x", tokens_per_min: 3_000_000_000 },
     { label: "x", expires_at: "2026-12-01" },
     { label: "x", more: 1 },
     {},

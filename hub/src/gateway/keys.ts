@@ -1,11 +1,12 @@
 import { hash, randomBytes } from "node:crypto"
-import type { GatewayKey, MadeGatewayKey, NewGatewayKey } from "@boocontrol/shared/gateway"
+import type { GatewayKey, KeyUser, MadeGatewayKey, NewGatewayKey } from "@boocontrol/shared/gateway"
 import { epochMsOf, instantOf } from "@boocontrol/shared/time"
 import { v7 as uuidv7 } from "uuid"
-import { admit, allows, dayOf, estimateTokens, monthOf, settle, unusedKey } from "./core/limits.ts"
+import { admit, allows, dayOf, estimateTokens, monthOf, settle, unusedKey, usedBy } from "./core/limits.ts"
 import type { Admission, KeyUse, TokenAsk } from "./core/limits.ts"
 import { problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
+import type { RouteAsk } from "./ports.ts"
 import type { KeysStore, StoredKey, StoredUsage } from "./store.ts"
 
 export interface Reservation {
@@ -24,13 +25,17 @@ export interface CallerKey {
   /** By the model that a request names it is let in or priced: the last word on that may stand at the end of the body. */
   readonly needsWholeBody: boolean
   /** Counts the request and sets its tokens aside, or says which limit stands against it. */
-  begin(ask: AskSize): Reservation | GatewayProblem
+  begin(ask: KeyAsk): Reservation | GatewayProblem
 }
 
-type AskSize = TokenAsk & { readonly model: string }
+/** What a request takes, and who sends it. */
+type KeyAsk = TokenAsk & Pick<RouteAsk, "model" | "source" | "clientIp" | "userAgent">
 
 /** Ours begin so: a key that is wrong is told from a text that a client sends because it must send something. */
 const PREFIX = "boo-"
+
+// Agents of browsers are long; whoever reads who it was needs no more than their beginning.
+const AGENT_LENGTH = 200
 
 type Refused = Extract<Admission, { ok: false }>
 
@@ -38,7 +43,13 @@ interface Held {
   stored: StoredKey
   use: KeyUse
   /** Not in the database yet. */
-  unsaved: { requests: number; tokens: number; money: number; lastUsedMs: number }
+  unsaved: {
+    requests: number
+    tokens: number
+    money: number
+    lastUsedMs: number
+    lastUsedBy: KeyUser | null
+  }
 }
 
 /** All keys in memory: who asks is known, and counted, without asking anybody. */
@@ -91,6 +102,7 @@ export class Keyring {
         if (!admission.ok) return limited(stored, admission, tokens)
         held.unsaved.requests++
         held.unsaved.lastUsedMs = nowMs
+        held.unsaved.lastUsedBy = userOf(ask)
         return this.#reservation(held, tokens)
       },
     }
@@ -154,13 +166,10 @@ export class Keyring {
 
   list(): GatewayKey[] {
     return [...this.#byId.values()]
-      .map(({ stored: key, use, unsaved }) => ({
-        ...withoutHash(key),
-        last_used_at: unsaved.lastUsedMs > 0 ? later(key.last_used_at, unsaved.lastUsedMs) : key.last_used_at,
-        used: {
-          ...{ tokens_day: use.dayTokens, tokens_month: use.monthTokens },
-          ...{ money_day: use.dayMoney, money_month: use.monthMoney },
-        },
+      .map(({ stored, use, unsaved }) => ({
+        ...withoutHash(stored),
+        ...lastUse(stored, unsaved),
+        used: usedBy(use, this.#now()),
       }))
       .sort((a, b) => (a.created_at < b.created_at ? 1 : -1))
   }
@@ -176,9 +185,9 @@ export class Keyring {
     const changed = [...this.#byId].filter(([, { unsaved }]) => unsaved.requests > 0 || unsaved.tokens > 0)
     if (changed.length === 0) return
     const taken = changed.map(([keyId, held]) => {
-      const { requests, tokens, money, lastUsedMs } = held.unsaved
-      held.unsaved = { ...nothing(), lastUsedMs }
-      return { keyId, requests, tokens, money, lastUsedMs }
+      const { requests, tokens, money, lastUsedMs, lastUsedBy } = held.unsaved
+      held.unsaved = { ...nothing(), lastUsedMs, lastUsedBy }
+      return { keyId, requests, tokens, money, lastUsedMs, lastUsedBy }
     })
     try {
       await this.#store.add(taken, nowMs)
@@ -217,11 +226,21 @@ function adopt(held: Held, stored: StoredUsage | null, nowMs: number): void {
 }
 
 function nothing(): Held["unsaved"] {
-  return { requests: 0, tokens: 0, money: 0, lastUsedMs: 0 }
+  return { requests: 0, tokens: 0, money: 0, lastUsedMs: 0, lastUsedBy: null }
 }
 
-function later(at: GatewayKey["last_used_at"], ms: number): GatewayKey["last_used_at"] {
-  return at !== null && epochMsOf(at) > ms ? at : instantOf(ms)
+function userOf({ source, clientIp, userAgent }: KeyAsk): KeyUser {
+  return { source, client_ip: clientIp, user_agent: userAgent?.slice(0, AGENT_LENGTH) ?? null }
+}
+
+/** What was stored last, by whichever hub, or what this one has seen since. */
+function lastUse(
+  { last_used_at, last_used_by }: StoredKey,
+  { lastUsedMs, lastUsedBy }: Held["unsaved"],
+): Pick<GatewayKey, "last_used_at" | "last_used_by"> {
+  const isStoredLater = last_used_at !== null && epochMsOf(last_used_at) > lastUsedMs
+  if (lastUsedMs === 0 || isStoredLater) return { last_used_at, last_used_by }
+  return { last_used_at: instantOf(lastUsedMs), last_used_by: lastUsedBy }
 }
 
 function hashOf(key: string): Buffer {

@@ -1,5 +1,5 @@
 import { GatewayKey } from "@boocontrol/shared/gateway"
-import type { NewGatewayKey } from "@boocontrol/shared/gateway"
+import type { KeyUser, NewGatewayKey } from "@boocontrol/shared/gateway"
 import { instantOf } from "@boocontrol/shared/time"
 import * as z from "zod/mini"
 import type { Sql } from "../platform/postgres.ts"
@@ -25,6 +25,7 @@ export interface UsedByKey {
   readonly tokens: number
   readonly money: number
   readonly lastUsedMs: number
+  readonly lastUsedBy: KeyUser | null
 }
 
 export interface KeyToStore {
@@ -39,7 +40,8 @@ export type KeysStore = ReturnType<typeof keysStore>
 export function keysStore(sql: Sql) {
   const columns = sql`
     id, label, key_hash, hint, models, requests_per_min, tokens_per_min, tokens_per_day, tokens_per_month, money_per_day,
-    money_per_month, expires_at, created_at, revoked_at, last_used_at`
+    money_per_month, expires_at, created_at, revoked_at, last_used_at,
+    last_used_by`
   const announce = () => sql`select pg_notify(${KEYS_CHANNEL}, '')`
 
   return {
@@ -85,7 +87,7 @@ export function keysStore(sql: Sql) {
       const day = instantOf(nowMs).slice(0, 10)
       await sql.begin(async (tx) => {
         // In the order of their ids, so that two hubs that add at once cannot wait for each other.
-        for (const { keyId, requests, tokens, money, lastUsedMs } of used.toSorted((a, b) =>
+        for (const { keyId, requests, tokens, money, lastUsedMs, lastUsedBy } of used.toSorted((a, b) =>
           a.keyId < b.keyId ? -1 : 1,
         )) {
           await tx`
@@ -94,7 +96,8 @@ export function keysStore(sql: Sql) {
             on conflict (key_id, day) do update set
               requests = u.requests + excluded.requests, tokens = u.tokens + excluded.tokens, money = u.money + excluded.money`
           await tx`
-            update gateway_keys set last_used_at = greatest(last_used_at, ${instantOf(lastUsedMs)}) where id = ${keyId}`
+            update gateway_keys set last_used_at = ${instantOf(lastUsedMs)}, last_used_by = ${sql.json(lastUsedBy)}
+            where id = ${keyId} and (last_used_at is null or last_used_at <= ${instantOf(lastUsedMs)})`
         }
       })
     },

@@ -86,6 +86,16 @@ function roll(use: KeyUse, nowMs: number): void {
     Object.assign(use, { month: monthOf(nowMs), monthTokens: 0, monthMoney: 0 })
 }
 
+/** What has been used by now. */
+export function usedBy(use: KeyUse, nowMs: number) {
+  roll(use, nowMs)
+  return {
+    ...{ requests_minute: use.starts.length - use.startsFrom, tokens_minute: use.minuteTokens },
+    ...{ tokens_day: use.dayTokens, tokens_month: use.monthTokens },
+    ...{ money_day: use.dayMoney, money_month: use.monthMoney },
+  }
+}
+
 const TOKEN_LIMITS = ["tokens_per_min", "tokens_per_day", "tokens_per_month"] as const
 
 /**
