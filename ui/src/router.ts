@@ -52,6 +52,12 @@ export function createAppRouter(history: RouterHistory): Router {
         meta: { title: "Routing" },
       },
       {
+        path: "/keys",
+        name: "keys",
+        component: () => import("./keys/KeysPage.vue"),
+        meta: { title: "Keys" },
+      },
+      {
         path: "/leases",
         name: "leases",
         component: () => import("./leases/LeasesPage.vue"),

@@ -24,6 +24,7 @@ const PAGES = [
   "/logs",
   "/timeline",
   "/routing",
+  "/keys",
   "/leases",
   "/storage",
   "/playground",
@@ -171,6 +172,36 @@ describe("the demo fleet in the cockpit", () => {
     expect(await card.locator('[data-model="gemma3-12b"]').count()).toBe(0)
     await page.getByRole("button", { name: /Show hidden/ }).click()
     await card.locator('[data-model="gemma3-12b"]').waitFor()
+    await page.close()
+  })
+
+  it("makes a key that is shown once, tells what is used of it, and revokes it", async () => {
+    const page = await open("/keys")
+    await page.getByRole("button", { name: "New key" }).click()
+    await page.getByLabel("Label", { exact: true }).fill("e2e-key")
+    await page.getByLabel("Requests per minute").fill("1")
+    await page.keyboard.press("Enter")
+    const key = (await page.getByLabel("The key", { exact: true }).textContent()) ?? ""
+    await page.getByRole("button", { name: "Done" }).click()
+    await page.getByRole("button", { name: "Close all the same" }).click()
+    const use = async () => {
+      const reply = await fetch(`${product.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "bge-m3", max_tokens: 4, messages: [] }),
+      })
+      await reply.arrayBuffer()
+      return reply.status
+    }
+    expect(await use()).not.toBe(401)
+    expect(await use()).toBe(429)
+    const row = page.locator('[data-key="e2e-key"]')
+    await row.getByText("1 of 1 requests").waitFor()
+    await row.getByText("e2e-key from 127.0.0.1, node").waitFor()
+    await row.getByRole("button", { name: /^Revoke/ }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Revoke e2e-key" }).click()
+    await row.waitFor({ state: "detached" })
+    expect(await use()).toBe(401)
     await page.close()
   })
 

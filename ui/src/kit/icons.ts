@@ -19,6 +19,7 @@ export const ICONS = {
   alert: "M12 4l9 16H3zM12 10v4M12 17h.01",
   play: "M7 4.5v15l12-7.5z",
   eject: "M12 5l7 9H5zM5 19h14",
+  key: "M8 19a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM11.2 11.3L20 2.5M16 6.5l3 3",
   lease: "M7 11V8a5 5 0 0 1 10 0v3M5 11h14v9H5zM12 14.5v2",
   down: "M12 5v14M6 13l6 6 6-6",
   file: "M6 4h9l4 4v12H6zM9 13h6M9 17h6",

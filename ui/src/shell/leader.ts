@@ -11,6 +11,7 @@ export const PAGE_KEYS: Readonly<Record<string, string>> = {
   timeline: "t",
   logs: "l",
   routing: "r",
+  keys: "k",
   leases: "e",
   storage: "s",
   playground: "p",

@@ -13,6 +13,7 @@ export const PAGES: readonly PageEntry[] = [
   { name: "timeline", title: "Timeline", icon: "timeline" },
   { name: "logs", title: "Logs", icon: "file" },
   { name: "routing", title: "Routing", icon: "routing" },
+  { name: "keys", title: "Keys", icon: "key" },
   { name: "leases", title: "Leases", icon: "lease" },
   { name: "storage", title: "Storage", icon: "storage" },
 ]
