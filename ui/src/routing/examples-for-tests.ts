@@ -1,5 +1,5 @@
-import { RouteDispatch, RouteExplanation, RouteScores } from "@boocontrol/shared/routing"
-import type { RouteCandidate } from "@boocontrol/shared/routing"
+import { RouteDispatch, RouteExplanation, RouteScores, RouteTarget } from "@boocontrol/shared/routing"
+import type { RouteCandidate, RouteScore } from "@boocontrol/shared/routing"
 import { instantOf } from "@boocontrol/shared/time"
 import { NOW } from "../test/examples.ts"
 
@@ -58,4 +58,25 @@ export const SCORES = RouteScores.parse({
       ...{ quality: {}, best_for: ["code"] },
     },
   ],
+})
+
+export const aTarget = (more: Record<string, unknown> = {}): RouteTarget =>
+  RouteTarget.parse({
+    ...{ target_id: "deepseek", display_name: "DeepSeek", dialect: "openai", enabled: true },
+    ...{ base_url: "https://api.deepseek.com", max_concurrent: 16, has_credential: true },
+    models: [
+      {
+        ...{ id: "deepseek-chat", input_per_mtok: 0.27, output_per_mtok: 1.1, context_length: 128_000 },
+        ...{ capabilities: ["tools"], quality: { code: 0.8 } },
+      },
+    ],
+    ...{ created_at: instantOf(NOW), updated_at: instantOf(NOW) },
+    ...more,
+  })
+
+export const targetScore = (model: string, more: Partial<RouteScore> = {}): RouteScore => ({
+  ...{ kind: "target", provider_id: "deepseek", model, quant: null, state: null, status: "loaded" },
+  ...{ inflight: 3, load_ms: null, prompt_tps: null, gen_tps: null, context_length: null },
+  ...{ cost_per_mtok: 1.1, quality: {}, best_for: [] },
+  ...more,
 })
