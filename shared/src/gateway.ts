@@ -128,8 +128,8 @@ export const AnthropicModel = z.object({
 export type AnthropicModel = z.infer<typeof AnthropicModel>
 export const AnthropicModels = z.object({
   data: z.array(AnthropicModel),
-  /** All are on the first page. */
-  has_more: z.literal(false),
+  /** In the direction that was asked for: further on, or further back. */
+  has_more: z.boolean(),
   first_id: z.nullable(z.string()),
   last_id: z.nullable(z.string()),
 })

@@ -35,6 +35,7 @@ describe("the openai package", () => {
     expect(data.choices[0]?.message.content).toMatch(/\w/)
     expect(data.usage?.completion_tokens).toBe(12)
     expect(response.headers.get("x-boo-model")).toBe(CHAT)
+    expect((await call)._request_id).toBe(response.headers.get("x-boo-request-id"))
     expect(response.headers.get("x-boo-host")).toMatch(model.startsWith("beta/") ? /^beta$/ : /^[a-z]+$/)
   })
 
@@ -85,7 +86,8 @@ describe("the openai package", () => {
     expect(ids[0]).toBe("auto")
     expect(ids).toEqual(expect.arrayContaining(["auto:code", CHAT, EMBEDDINGS]))
     expect(new Set(ids).size).toBe(ids.length)
-    expect(await openAi.models.retrieve(CHAT)).toMatchObject({ id: CHAT, object: "model" })
+    for (const id of [CHAT, `beta/${CHAT}`])
+      expect(await openAi.models.retrieve(id)).toMatchObject({ id, object: "model" })
     const error: unknown = await openAi.models.retrieve("nobody").then(() => null, failed)
     expect(error).toBeInstanceOf(OpenAI.NotFoundError)
     expect(error).toMatchObject({ code: "no_model", type: "invalid_request_error" })
@@ -111,7 +113,9 @@ describe("the openai package", () => {
 
 describe("the @anthropic-ai/sdk package", () => {
   it.each(NAMES)("chats with %s", async (model) => {
-    const said = await anthropic.messages.create({ model, messages, max_tokens: 12 })
+    const call = anthropic.messages.create({ model, messages, max_tokens: 12 })
+    const [said, { response }] = [await call, await call.withResponse()]
+    expect(said._request_id).toBe(response.headers.get("x-boo-request-id"))
     expect(said.content[0]).toMatchObject({ type: "text", text: expect.stringMatching(/\w/) })
     expect([said.stop_reason, said.usage.output_tokens]).toEqual(["max_tokens", 12])
   })
@@ -135,11 +139,21 @@ describe("the @anthropic-ai/sdk package", () => {
     expect([streamed.stop_reason, streamed.content]).toMatchObject(["tool_use", [wanted]])
   })
 
-  it("lists models, and retrieves one", async () => {
-    const listed: Anthropic.ModelInfo[] = []
-    for await (const one of anthropic.models.list({ limit: 2 })) listed.push(one)
-    expect(listed.map(({ id }) => id)).toEqual(expect.arrayContaining(["auto", CHAT, EMBEDDINGS]))
-    expect(new Set(listed.map(({ id }) => id)).size).toBe(listed.length)
+  it("lists models page by page, in both directions, and retrieves one", async () => {
+    const listed: string[] = []
+    for await (const { id } of anthropic.models.list({ limit: 2 })) listed.push(id)
+    expect(listed).toEqual(expect.arrayContaining(["auto", CHAT, EMBEDDINGS]))
+    expect(new Set(listed).size).toBe(listed.length)
+    const first = await anthropic.models.list({ limit: 2 })
+    expect([first.data.length, first.has_more]).toEqual([2, true])
+    const back: string[] = []
+    for await (const page of (
+      await anthropic.models.list({ limit: 2, before_id: listed.at(-1) ?? "" })
+    ).iterPages())
+      back.unshift(...page.data.map(({ id }) => id))
+    expect(back).toEqual(listed.slice(0, -1))
+    const bad: unknown = await anthropic.models.list({ limit: 0 }).then(() => null, failed)
+    expect(bad).toMatchObject({ status: 400, type: "invalid_request_error" })
     expect(await anthropic.models.retrieve(CHAT)).toMatchObject({
       ...{ id: CHAT, type: "model", display_name: CHAT },
       max_input_tokens: expect.any(Number),
@@ -147,6 +161,7 @@ describe("the @anthropic-ai/sdk package", () => {
     const error: unknown = await anthropic.models.retrieve("nobody").then(() => null, failed)
     expect(error).toBeInstanceOf(Anthropic.NotFoundError)
     expect(error).toMatchObject({ status: 404, type: "not_found_error" })
+    expect(error).toMatchObject({ requestID: expect.stringMatching(/^[0-9a-f-]{36}$/) })
   })
 
   it("counts tokens", async () => {

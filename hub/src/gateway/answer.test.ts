@@ -1,11 +1,13 @@
 import { connect } from "node:net"
 import { expect, it, onTestFinished } from "vitest"
 import {
+  chat,
   chunk,
   done,
   fleetHost,
   gatewayForTest as gateway,
   hostForTest as host,
+  json,
   streamed,
 } from "./world-for-tests.ts"
 
@@ -82,4 +84,20 @@ it("answers two streams asked for in a row on one connection whole and in order"
   await expect.poll(() => world.ends.map(({ outcome }) => outcome)).toEqual(["answered", "answered"])
   await expect.poll(() => raw.split("0\r\n\r\n").length).toBe(3)
   expect(repliesIn(raw)).toEqual([words("first", 2) + words("more", 3) + done, words("second", 50) + done])
+})
+
+it.each([
+  ["/v1/chat/completions", "x-request-id", "request-id"],
+  ["/v1/messages", "request-id", "x-request-id"],
+])("says the id of a request at %s where the API's client looks for it: %s", async (path, ours, other) => {
+  const a = await host(json(200, {}, { [ours]: "req_of_the_host" }))
+  const world = await gateway({ hosts: [fleetHost("a", a.url, ["m"])] })
+  for (const model of ["m", "nobody"]) {
+    const { headers } = await world.post(path, { ...chat, model })
+    const id = headers.get("x-boo-request-id")
+    expect(id).toMatch(/^[0-9a-f-]{36}$/)
+    expect([headers.get(ours), headers.get(other)]).toEqual([id, null])
+  }
+  const { headers } = await world.post(path, chat)
+  expect(headers.get("x-boo-upstream-request-id")).toBe("req_of_the_host")
 })

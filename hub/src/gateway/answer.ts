@@ -29,12 +29,16 @@ function framed(chunk: Buffer): Buffer {
   return whole
 }
 
+/** Where the client of each API looks for the id of a request, to say which one it was. */
+const ID_HEADER: Readonly<Record<Api, string>> = { openai: "x-request-id", anthropic: "request-id" }
+
 /** What goes to the client: one head, then bytes as fast as the client takes them, then an end of the right shape. */
 export class Answer {
   readonly #response: ServerResponse
   readonly #api: Api
   readonly #kind: EndpointKind
   readonly #requestId: string
+  /** Headers of every answer. */
   readonly #standing: readonly string[]
   #isStream = false
   /** Chunks of the transfer are framed here, each in one buffer with its data: Node writes four pieces for each. */
@@ -48,7 +52,7 @@ export class Answer {
     this.#api = api
     this.#kind = kind
     this.#requestId = requestId
-    this.#standing = standing
+    this.#standing = ["x-boo-request-id", requestId, ID_HEADER[api], requestId, ...standing]
   }
 
   get begun(): boolean {
@@ -67,7 +71,7 @@ export class Answer {
 
   begin(status: number, headers: string[], isStream: boolean): void {
     this.#isStream = isStream
-    this.#response.writeHead(status, this.#standing.length === 0 ? headers : [...headers, ...this.#standing])
+    this.#response.writeHead(status, [...headers, ...this.#standing])
     if (!this.#response.chunkedEncoding) return
     this.#response.chunkedEncoding = false
     this.#isFramed = true
@@ -143,7 +147,6 @@ export class Answer {
     const body = Buffer.from(JSON.stringify(errorBody(this.#api, problem, this.#requestId)))
     this.#response.writeHead(problem.status, [
       ...["content-type", "application/json", "content-length", String(body.length)],
-      ...["x-boo-request-id", this.#requestId],
       ...retryHeaders(problem.retryAfterS),
       ...headers,
       ...this.#standing,

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http"
 import { PassThrough } from "node:stream"
 import { expect, it, vi } from "vitest"
-import { createBodyDesk, isProblem } from "./body.ts"
+import { createBodyDesk } from "./body.ts"
 import type { BodyDesk, ReadBody } from "./body.ts"
+import { isProblem } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 
 const MIB = 1024 * 1024

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http"
 import { NOWHERE, Roster } from "../platform/roster.ts"
 import type { Seated } from "../platform/roster.ts"
-import { boundaryOf, formModel, withFormModel } from "./core/multipart.ts"
+import { boundaryOf, formModel, formModelAfter, withFormModel } from "./core/multipart.ts"
 import { MAX_DEPTH, scanBody, withModel } from "./core/scan.ts"
 import type { Scanned, Span } from "./core/scan.ts"
 import { queryModel } from "./core/endpoints.ts"
 import type { Forward } from "./core/endpoints.ts"
-import { problems } from "./core/errors.ts"
+import { isProblem, problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 
 const MIB = 1024 * 1024
@@ -60,10 +60,6 @@ export interface BodyDesk {
   tick(nowMs: number): void
 }
 
-export function isProblem(value: object): value is GatewayProblem {
-  return "status" in value && "code" in value
-}
-
 /** Reads bodies as far as needed to know where they go, within bounds of size and time. */
 export function createBodyDesk(now: () => number): BodyDesk {
   const readers = new Roster<BodyReader>()
@@ -91,8 +87,8 @@ export function createBodyDesk(now: () => number): BodyDesk {
     let counted = 0
     let formFrom = 0
     // Each look puts the pieces together: twice as far each time, so that all looks copy a body twice at most.
-    const jsonLook = isWhole ? Number.POSITIVE_INFINITY : HOLD_BYTES
-    let nextLook = boundary === null ? jsonLook : COUNTED_FROM_BYTES
+    const firstLook = boundary === null ? HOLD_BYTES : COUNTED_FROM_BYTES
+    let nextLook = isWhole ? Number.POSITIVE_INFINITY : firstLook
     const startedMs = now()
 
     const reader: BodyReader = {
@@ -176,7 +172,7 @@ export function createBodyDesk(now: () => number): BodyDesk {
 }
 
 interface Asked extends Pick<Forward, "path" | "upstream"> {
-  /** JSON is to be read to its end: of several models in it the last counts. */
+  /** To be read to its end, because somebody pays by the model: of several in JSON the last counts, forms must have one. */
   readonly isWhole: boolean
 }
 type Known = Omit<ReadBody, "rest" | "bytes" | "release">
@@ -255,5 +251,10 @@ function wholeForm(head: Buffer, boundary: string): Known | GatewayProblem {
   if (found === "none") return problems.noModel()
   if (typeof found === "string")
     return problems.badRequest("The body is not the form its content-type promises")
-  return found.model === "" ? problems.noModel() : formBody(head, found)
+  if (found.model === "") return problems.noModel()
+  const again = formModelAfter(head, boundary, found.span)
+  if (again === "none") return formBody(head, found)
+  return typeof again === "string"
+    ? problems.badRequest("The body is not the form its content-type promises")
+    : problems.badRequest("The form names its model twice: send one field model", "two_models", "model")
 }

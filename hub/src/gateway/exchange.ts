@@ -398,14 +398,14 @@ export class Exchange implements RelayListener, Seated {
   }
 
   #refuse(problem: GatewayProblem, outcome: "refused" | "failed"): void {
-    this.#facts.answer.refuse(problem, this.#passage === null ? [] : this.#ours(null).slice(2))
+    this.#facts.answer.refuse(problem, this.#passage === null ? [] : this.#ours(null))
     this.#close(outcome, problem.status)
   }
 
   #ours(attempt: Attempt | null): string[] {
     const policy = this.#passage?.policy ?? null
     return [
-      ...["x-boo-request-id", this.#facts.ask.requestId, "x-boo-attempts", String(this.#attempts)],
+      ...["x-boo-attempts", String(this.#attempts)],
       ...(policy === null ? [] : ["x-boo-policy", policy]),
       ...(attempt === null
         ? []

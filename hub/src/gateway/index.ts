@@ -7,13 +7,13 @@ import { Roster } from "../platform/roster.ts"
 import { Answer } from "./answer.ts"
 import type { AnswerFacts } from "./answer.ts"
 import { Ask } from "./ask.ts"
-import { createBodyDesk, isProblem } from "./body.ts"
+import { createBodyDesk } from "./body.ts"
 import type { ReadBody } from "./body.ts"
 import type { FedBreakers } from "./breakers.ts"
 import { allowHeader, endpointOf } from "./core/endpoints.ts"
 import { preflightHeaders, standingHeaders } from "./core/cross-origin.ts"
 import type { Endpoint, Forward } from "./core/endpoints.ts"
-import { problems } from "./core/errors.ts"
+import { isProblem, problems } from "./core/errors.ts"
 import { createDoor } from "./door.ts"
 import type { AccessPort } from "./door.ts"
 import { Exchange } from "./exchange.ts"
@@ -135,7 +135,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       begun.start()
     }
     const { path, upstream } = endpoint
-    bodies.read(request, { path, upstream, isWhole: key?.needsWholeBody ?? false }, (body) => {
+    bodies.read(request, { path, upstream, isWhole: key !== null }, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
       response.once("close", body.release)
       const keyLabel = key?.label ?? null
@@ -175,7 +175,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     const reply =
       endpoint.does === "models"
-        ? listing.models({ model: endpoint.model, api }, entry.key)
+        ? listing.models({ ...endpoint, api }, entry.key)
         : listing.props(endpoint.model, entry.key)
     if (isProblem(reply)) return answer.refuse(reply)
     const body = Buffer.from(JSON.stringify(reply))

@@ -26,7 +26,7 @@ beforeAll(async () => {
   world.say(
     envelope(
       "models",
-      { models: [model("m", "ready"), model("n", "ready")], transitions: [] },
+      { models: ["m", "n"].map((id) => model(id, "ready", { context_length: null })), transitions: [] },
       { host: "a" },
     ),
   )
@@ -121,6 +121,34 @@ describe("a key of the gateway", () => {
     })
     expect(await outcome(reply)).toEqual([403, "model_not_allowed"])
   })
+
+  it.each(["bound to models", "bound to nothing"])(
+    "pays for the model that is asked, whatever the head of a long body says: a key %s",
+    async (kind) => {
+      const { key } = await make({ label: "thrifty", ...(kind === "bound to models" && { models: ["*"] }) })
+      const body = `{"model":"m","prompt":"${"x".repeat(9_000_000)}","model":"n"}`
+      const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+      const reply = await fetch(`${hub.url}/v1/completions`, { method: "POST", body, headers })
+      expect([reply.status, reply.headers.get("x-boo-model")]).toEqual([200, "n"])
+      expect(host.heard.at(-1)?.body.slice(0, 12)).toBe(`{"model":"n"`)
+    },
+  )
+
+  it.each([1, 200_000])(
+    "sends no form that names two models, before and behind a file of %d bytes",
+    async (bytes) => {
+      const { key } = await make({ label: "two-faced", models: ["m"] })
+      const body = new FormData()
+      body.append("model", "m")
+      body.append("file", new Blob(["x".repeat(bytes)]), "a.wav")
+      body.append("model", "n")
+      const headers = { authorization: `Bearer ${key}` }
+      const heard = host.heard.length
+      const reply = await fetch(`${hub.url}/v1/audio/transcriptions`, { method: "POST", body, headers })
+      expect(await outcome(reply)).toEqual([400, "two_models"])
+      expect(host.heard).toHaveLength(heard)
+    },
+  )
 
   it("says so where a request alone is more than its bound, and not to come again", async () => {
     const { key } = await make({ label: "small", tokens_per_min: 10 })

@@ -42,8 +42,34 @@ describe("what is told without asking a host", () => {
       expect(await reply.json()).toMatchObject({ id: "org/m", object: "model", boo: { kind: "model" } })
     }
     const unknown = await fetch(`${world.url}/v1/models/nobody`)
+    expect(unknown.headers.get("x-request-id")).toBe(unknown.headers.get("x-boo-request-id"))
     expect(unknown.status).toBe(404)
     expect(await unknown.json()).toMatchObject({ error: { code: "no_model" } })
+  })
+
+  it("tells of a name on one host, model or alias, what that host has", async () => {
+    const gpt = { aliases: ["gpt", "both"] }
+    const hosts = [
+      fleetHost("a", "x", {
+        models: [fleetModel("org/m", gpt), fleetModel("both"), fleetModel("p", { peer: "x" })],
+      }),
+      fleetHost("b", "x", {
+        models: [fleetModel("m", { state: "stopped" }), fleetModel("h", { hidden: true })],
+      }),
+      fleetHost("off", "x", { models: [fleetModel("z")], enabled: false }),
+    ]
+    const world = await gateway({ hosts })
+    const one = async (name: string): Promise<unknown> =>
+      (await fetch(`${world.url}/v1/models/${name}`)).json()
+    const on = [{ host: "a", state: "ready" }]
+    expect(await one("a/org/m")).toMatchObject({ id: "a/org/m", boo: { kind: "model", hosts: on } })
+    expect(await one("a/gpt")).toMatchObject({
+      ...{ id: "a/gpt", boo: { kind: "alias", alias_of: "org/m", hosts: on } },
+    })
+    // A model of that very name goes before an alias.
+    expect(await one("a/both")).toMatchObject({ id: "a/both", boo: { kind: "model", hosts: on } })
+    for (const name of ["a/m", "b/gpt", "a/p", "b/h", "off/z", "a/", "c/m"])
+      expect(await one(name)).toMatchObject({ error: { code: "no_model" } })
   })
 
   it("is told in Anthropic's words to who speaks its API", async () => {
@@ -70,6 +96,38 @@ describe("what is told without asking a host", () => {
     const none = await gateway({ hosts: [] })
     const empty = await fetch(`${none.url}/v1/models`, { headers: { "anthropic-version": "2023-06-01" } })
     expect(await empty.json()).toEqual({ data: [], has_more: false, first_id: null, last_id: null })
+  })
+
+  it("comes in pages to Anthropic's clients, and whole to OpenAI's", async () => {
+    const names = Array.from({ length: 25 }, (_, n) => `m${String(n).padStart(2, "0")}`)
+    const world = await gateway({ hosts: [fleetHost("a", "x", names)] })
+    const headers = { "anthropic-version": "2023-06-01" }
+    const get = (query: string) => fetch(`${world.url}/v1/models${query}`, { headers })
+    const ids = async (query: string) => {
+      const { data, has_more, first_id, last_id } = AnthropicModels.parse(await (await get(query)).json())
+      expect([first_id, last_id]).toEqual([data[0]?.id ?? null, data.at(-1)?.id ?? null])
+      return [data.map(({ id }) => id), has_more]
+    }
+    expect(await ids("")).toEqual([names.slice(0, 20), true])
+    expect(await ids("?after_id=m19")).toEqual([names.slice(20), false])
+    expect(await ids("?limit=3&before_id=m20")).toEqual([names.slice(17, 20), true])
+    for (const query of [
+      "?limit=0",
+      "?limit=1001",
+      "?limit=x",
+      "?after_id=nobody",
+      "?after_id=m01&before_id=m05",
+    ]) {
+      const reply = await get(query)
+      expect(reply.status).toBe(400)
+      const { error, request_id: id } = AnthropicError.parse(await reply.json())
+      expect(error).toMatchObject({ type: "invalid_request_error", code: "bad_page" })
+      expect(reply.headers.get("request-id")).toBe(id)
+    }
+    for (const path of ["/v1/models?limit=3&after_id=m01", "/models?limit=0"]) {
+      const { data } = GatewayModels.parse(await (await fetch(world.url + path)).json())
+      expect(data).toHaveLength(25)
+    }
   })
 
   it("answers props from what the sidecars know", async () => {

@@ -1,7 +1,8 @@
 import type { AnthropicModel, AnthropicModels, GatewayModel, GatewayModels } from "@boocontrol/shared/gateway"
 import type { Api } from "./core/endpoints.ts"
-import { inAnthropicWords, modelList, propsOf } from "./core/models.ts"
-import { problems } from "./core/errors.ts"
+import { pageAsked, pageOf } from "./core/model-pages.ts"
+import { anthropicModel, anthropicModels, modelList, modelOnHost, propsOf } from "./core/models.ts"
+import { isProblem, problems } from "./core/errors.ts"
 import type { GatewayProblem } from "./core/errors.ts"
 import type { CallerKey } from "./keys.ts"
 import type { FleetPort, RoutingPort } from "./ports.ts"
@@ -15,16 +16,24 @@ export interface ListingOptions {
 /** `GET /v1/models` and `props`, from what the sidecars have said: no host is asked, so nothing is loaded. */
 export function createListing({ fleet, routing, now }: ListingOptions) {
   return {
-    /** All of them, or the one that is named. A key sees those it may use. */
+    /** All of them, or the one that is named; a page of them to Anthropic's clients. A key sees those it may use. */
     models(
-      { model: named, api }: { model: string | null; api: Api },
+      { model: named, api, path }: { model: string | null; api: Api; path: string },
       key: Pick<CallerKey, "mayUse"> | null,
     ): GatewayModels | GatewayModel | AnthropicModels | AnthropicModel | GatewayProblem {
-      const mayUse = key?.mayUse ?? null
-      const list = modelList(fleet.hosts(), routing.virtualModels(), { nowMs: now(), mayUse })
-      const told = named === null ? list : list.data.find(({ id }) => id === named)
-      if (told === undefined) return unknownModel(named ?? "")
-      return api === "anthropic" ? inAnthropicWords(told) : told
+      const [hosts, options] = [fleet.hosts(), { nowMs: now(), mayUse: key?.mayUse ?? null }]
+      const list = modelList(hosts, routing.virtualModels(), options)
+      if (named !== null) {
+        const one = list.data.find(({ id }) => id === named) ?? modelOnHost(named, hosts, options)
+        if (one === undefined) return unknownModel(named)
+        return api === "anthropic" ? anthropicModel(one) : one
+      }
+      // OpenAI's API has no pages: its clients take what comes for all there is.
+      if (api === "openai") return list
+      const asked = pageAsked(path)
+      if (isProblem(asked)) return asked
+      const page = pageOf(list.data, asked)
+      return isProblem(page) ? page : anthropicModels(page)
     },
     props(model: string, key: Pick<CallerKey, "forbids"> | null): object | GatewayProblem {
       if (model === "") return problems.noModel()

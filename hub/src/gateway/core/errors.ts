@@ -15,6 +15,10 @@ export interface GatewayProblem {
   readonly retryAfterS?: number | null
 }
 
+export function isProblem(value: object): value is GatewayProblem {
+  return "status" in value && "code" in value
+}
+
 const REFUSALS: Record<RefusalCode, { status: number; type: string; code: string }> = {
   no_model: { status: 404, type: "invalid_request_error", code: "no_model" },
   no_context_fit: { status: 400, type: "invalid_request_error", code: "no_context_fit" },

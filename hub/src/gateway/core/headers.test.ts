@@ -60,6 +60,13 @@ describe("headers to a host", () => {
 })
 
 describe("headers to the client", () => {
+  it.each(["request-id", "x-request-id"])(
+    "have what a provider says as %s under a name of its own",
+    (name) => {
+      expect(replyHeaders({ [name]: "req_011" }, [])).toEqual(["x-boo-upstream-request-id", "req_011"])
+    },
+  )
+
   it("are the host's, less what is of that connection, plus ours", () => {
     const headers = {
       ...{ "content-type": "text/event-stream", connection: "close, x-hop", "x-hop": "1", "keep-alive": "x" },

@@ -84,6 +84,9 @@ function connectionNames(rawHeaders: readonly string[]): Set<string> | null {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
+/** Where clients find the id that this gateway gives a request: what another server called it stands beside it. */
+const OTHER_IDS = new Set(["request-id", "x-request-id"])
+
 /** Headers for the client, as a flat list. Which pages may read it is not for the host to say. */
 export function replyHeaders(headers: Headers, ours: readonly string[]): string[] {
   const connection = headers["connection"]
@@ -95,7 +98,8 @@ export function replyHeaders(headers: Headers, ours: readonly string[]): string[
     if (value === undefined || HOP_BY_HOP.has(name) || name.startsWith("x-boo-")) continue
     if (name.startsWith("access-control-")) continue
     if (named?.split(",").some((part) => part.trim() === name)) continue
-    if (typeof value === "string") reply.push(name, value)
+    if (OTHER_IDS.has(name)) reply.push("x-boo-upstream-request-id", String(value))
+    else if (typeof value === "string") reply.push(name, value)
     else for (const one of value) reply.push(name, one)
   }
   reply.push(...ours)

@@ -6,6 +6,7 @@ import type {
   GatewayModels,
   VirtualModel,
 } from "@boocontrol/shared/gateway"
+import type { Page } from "./model-pages.ts"
 
 interface Place {
   readonly host: FleetHost
@@ -27,10 +28,7 @@ export function modelList(
   const created = Math.floor(nowMs / 1000)
   const places = new Map<string, Place[]>()
   for (const host of hosts) {
-    if (!host.enabled) continue
-    for (const model of host.models) {
-      // What a host lists for its peers is not its own; unlisted and hidden models are served, but not shown.
-      if (model.peer !== null || model.unlisted || model.hidden) continue
+    for (const model of shownOf(host)) {
       for (const name of [model.id, ...model.aliases]) {
         const known = places.get(name) ?? []
         known.push({ host, model, alias: name !== model.id })
@@ -43,6 +41,25 @@ export function modelList(
     .map(([name, at]) => ownModel(name, at, created))
   const all = [...virtual.map((model) => virtualModel(model, created)), ...own]
   return { object: "list", data: mayUse === null ? all : all.filter(({ id }) => mayUse(id)) }
+}
+
+/** What a host lists for its peers is not its own; unlisted and hidden models are served, but not shown. */
+function shownOf({ enabled, models }: FleetHost): FleetModel[] {
+  return enabled ? models.filter(({ peer, unlisted, hidden }) => peer === null && !unlisted && !hidden) : []
+}
+
+/** `<host>/<model>`, by id or alias there: a name that may be asked for, and that the list leaves out. */
+export function modelOnHost(
+  name: string,
+  hosts: readonly FleetHost[],
+  { nowMs, mayUse }: ListOptions,
+): GatewayModel | undefined {
+  const [id, ...parts] = name.split("/")
+  const [host, rest] = [hosts.find(({ provider_id }) => provider_id === id), parts.join("/")]
+  if (host === undefined || mayUse?.(name) === false) return undefined
+  const shown = shownOf(host)
+  const model = shown.find((one) => one.id === rest) ?? shown.find(({ aliases }) => aliases.includes(rest))
+  return model && ownModel(name, [{ host, model, alias: model.id !== rest }], Math.floor(nowMs / 1000))
 }
 
 function ownModel(id: string, places: readonly Place[], created: number): GatewayModel {
@@ -100,14 +117,13 @@ function virtualModel(
   }
 }
 
-/** A list or an entry of it in Anthropic's words. */
-export function inAnthropicWords(told: GatewayModels | GatewayModel): AnthropicModels | AnthropicModel {
-  if (told.object === "model") return anthropicModel(told)
-  const data = told.data.map(anthropicModel)
-  return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
+/** A page of the list in Anthropic's words. */
+export function anthropicModels({ data: models, hasMore }: Page<GatewayModel>): AnthropicModels {
+  const data = models.map(anthropicModel)
+  return { data, has_more: hasMore, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
 }
 
-function anthropicModel({
+export function anthropicModel({
   id,
   name = id,
   context_length: context,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { boundaryOf, formModel, withFormModel } from "./multipart.ts"
+import { boundaryOf, formModel, formModelAfter, withFormModel } from "./multipart.ts"
 
 const part = (head: string, value: string) =>
   `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${value}\r\n`
@@ -30,6 +30,19 @@ it("finds the model before and after a file, and never in it", () => {
       body.toString().replace("\r\n\r\nwhisper\r\n", "\r\n\r\nlarge-v3\r\n"),
     )
   }
+})
+
+it("finds another model behind the first, and knows a form that has ended from one that was cut", () => {
+  const model = (name: string) => part(`name="model"`, name)
+  const after = (body: Buffer) => {
+    const { found } = formModel(body, "b")
+    if (typeof found === "string") throw new Error(found)
+    return formModelAfter(body, "b", found.span)
+  }
+  expect(after(form(model("tiny"), file, model("large")))).toMatchObject({ model: "large" })
+  expect(after(form(file, model("tiny")))).toBe("none")
+  expect(after(form(model("tiny"), file))).toBe("none")
+  expect(after(form(model("tiny"), file).subarray(0, -6))).toBe("more")
 })
 
 it("waits for what has not come, wherever the form is cut, and goes on from where it was", () => {

@@ -47,6 +47,11 @@ export function formModel(body: Buffer, boundary: string, from = 0): { found: Fo
   }
 }
 
+/** What follows the field `model` that was found: the next server may go by another one. */
+export function formModelAfter(body: Buffer, boundary: string, { to }: Span): FormModel {
+  return formModel(body, boundary, to + `\r\n--${boundary}`.length).found
+}
+
 function namesModel(head: string): boolean {
   const disposition = /content-disposition:[^\r\n]*/i.exec(head)?.[0] ?? ""
   return /;\s*name="?model"?\s*(?:;|$)/i.test(disposition) && !/;\s*filename/i.test(disposition)
