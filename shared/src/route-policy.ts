@@ -158,17 +158,26 @@ export const DEFAULT_POLICIES: readonly RoutePolicyGiven[] = [
   },
 ]
 
+/** Something about a policy: where (`rule agents, candidate 2, hosts`), what, and what to write instead. */
+export const PolicyRemark = z.object({
+  path: z.string(),
+  message: z.string(),
+  /** Of the text that was given, from 1; null where a policy was given, or where there is no place for it. */
+  line: z._default(z.nullable(z.int()), null),
+})
+export type PolicyRemark = z.infer<typeof PolicyRemark>
+
 /** Reply of `POST /routing/policies/check`. */
 export const PolicyCheck = z.object({
   ok: z.boolean(),
   policy: z.nullable(RoutePolicy),
-  problems: z.array(
-    z.object({
-      path: z.string(),
-      message: z.string(),
-      /** Of the text that was given, from 1; null where a policy was given, or where there is no place for it. */
-      line: z._default(z.nullable(z.int()), null),
-    }),
-  ),
+  /** Why it cannot be saved. */
+  problems: z.array(PolicyRemark),
+  /** What is valid and most likely not meant: names that lead to nothing now. */
+  doubts: z._default(z.array(PolicyRemark), []),
 })
 export type PolicyCheck = z.infer<typeof PolicyCheck>
+
+/** Reply of `POST` and `PUT /routing/policies`. */
+export const SavedPolicy = z.extend(RoutePolicyRow, { doubts: z.array(PolicyRemark) })
+export type SavedPolicy = z.infer<typeof SavedPolicy>

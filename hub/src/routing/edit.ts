@@ -1,14 +1,26 @@
 import { BooError } from "@boocontrol/shared/errors"
 import { RoutePolicy } from "@boocontrol/shared/route-policy"
-import type { PolicyCheck, PolicySave, RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import type { PolicyCheck, PolicyRemark, RoutePolicyRow, SavedPolicy } from "@boocontrol/shared/route-policy"
 import { LineCounter, isNode, parseDocument } from "yaml"
 import type { Document } from "yaml"
 import type { Catalogue } from "./catalogue.ts"
+import { doubtsIn } from "./core/policy-doubts.ts"
+import { problemsIn } from "./core/policy-problems.ts"
+import type { PolicyProblem } from "./core/policy-problems.ts"
+import type { RouteView } from "./core/view.ts"
 import type { PoliciesStore } from "./store/policies.ts"
 
+/** `PolicySave` before anybody has looked at the policy: what is wrong with it is said here, in its own words. */
+export interface PolicyGiven {
+  readonly policy?: unknown
+  readonly yaml?: string | undefined
+  readonly version?: number | undefined
+}
+
 export interface PolicyEditor {
-  create(given: PolicySave, by: string | null): Promise<RoutePolicyRow>
-  change(name: string, given: PolicySave, by: string | null): Promise<RoutePolicyRow>
+  check(given: PolicyGiven): PolicyCheck
+  create(given: PolicyGiven, by: string | null): Promise<SavedPolicy>
+  change(name: string, given: PolicyGiven, by: string | null): Promise<SavedPolicy>
   remove(name: string, by: string | null): Promise<void>
 }
 
@@ -16,17 +28,18 @@ export interface PolicyEditor {
 export function policyEditor({
   catalogue,
   policies,
+  view,
 }: {
   catalogue: Catalogue
   policies: PoliciesStore
+  /** What there is for a policy to name. */
+  view: () => Pick<RouteView, "hosts" | "targets">
 }): PolicyEditor {
-  const save = async (policy: RoutePolicy, basedOn: number, by: string | null): Promise<RoutePolicyRow> => {
+  const save = async ({ policy, lineAt }: Read, basedOn: number, by: string | null): Promise<SavedPolicy> => {
     const saved = await policies.save({ name: policy.name, policy, basedOn, by })
     if (saved === null) throw new BooError("POLICY_CHANGED", { policy: policy.name, version: basedOn })
     catalogue.saved(saved)
-    const row = catalogue.row(policy.name)
-    if (!row) throw new BooError("POLICY_NOT_FOUND", { policy: policy.name, known: namesIn(catalogue) })
-    return row
+    return { ...known(policy.name), doubts: remarks(doubtsIn(policy, view()), lineAt) }
   }
   const known = (name: string): RoutePolicyRow => {
     const row = catalogue.row(name)
@@ -34,16 +47,25 @@ export function policyEditor({
     return row
   }
   return {
+    check(given) {
+      const read = readPolicy(given)
+      if (!read.ok) return { ok: false, policy: null, problems: read.problems, doubts: [] }
+      const { policy, lineAt } = read
+      return { ok: true, policy, problems: [], doubts: remarks(doubtsIn(policy, view()), lineAt) }
+    },
     async create(given, by) {
-      const policy = policyIn(given)
-      if (catalogue.row(policy.name)) throw new BooError("POLICY_EXISTS", { policy: policy.name })
-      return save(policy, catalogue.versionOf(policy.name), by)
+      const read = policyIn(given)
+      const { name } = read.policy
+      if (catalogue.row(name)) throw new BooError("POLICY_EXISTS", { policy: name })
+      return save(read, catalogue.versionOf(name), by)
     },
     async change(name, given, by) {
-      const policy = policyIn(given)
-      if (policy.name !== name)
-        throw new BooError("POLICY_INVALID", { problem: `it is named ${policy.name}, and saved as ${name}` })
-      return save(policy, given.version ?? known(name).version, by)
+      const read = policyIn(given)
+      if (read.policy.name !== name) {
+        const message = `must be ${name}, as which it is saved, not ${read.policy.name}`
+        throw invalid([{ path: "name", message, line: read.lineAt(["name"]) }])
+      }
+      return save(read, given.version ?? known(name).version, by)
     },
     async remove(name, by) {
       known(name)
@@ -55,56 +77,65 @@ export function policyEditor({
   }
 }
 
-/** Every problem at once, each with where it is. */
-export function checkPolicy(given: PolicySave): PolicyCheck {
+function policyIn(given: PolicyGiven): Read {
   const read = readPolicy(given)
-  return read.ok
-    ? { ok: true, policy: read.policy, problems: [] }
-    : { ok: false, policy: null, problems: read.problems }
+  if (read.ok) return read
+  throw invalid(read.problems)
 }
 
-function policyIn(given: PolicySave): RoutePolicy {
-  const read = readPolicy(given)
-  if (read.ok) return read.policy
-  const problem = read.problems
+function invalid(problems: readonly PolicyRemark[]): BooError {
+  const problem = problems
     .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
     .join("; ")
-  throw new BooError("POLICY_INVALID", { problem })
+  return new BooError("POLICY_INVALID", { problem, problems })
 }
 
-type PolicyRead = { ok: true; policy: RoutePolicy } | { ok: false; problems: PolicyCheck["problems"] }
+type LineAt = (path: readonly PropertyKey[]) => number | null
 
-function readPolicy({ policy, yaml }: PolicySave): PolicyRead {
-  if (policy && yaml !== undefined)
-    return { ok: false, problems: [{ path: "", message: "policy and yaml are both given", line: null }] }
-  if (policy) return { ok: true, policy }
-  if (yaml === undefined)
-    return { ok: false, problems: [{ path: "", message: "neither policy nor yaml is given", line: null }] }
+interface Read {
+  readonly policy: RoutePolicy
+  /** Where something stands in the text; null where none was given. */
+  readonly lineAt: LineAt
+}
+
+type PolicyRead = ({ ok: true } & Read) | { ok: false; problems: PolicyRemark[] }
+
+function readPolicy({ policy, yaml }: PolicyGiven): PolicyRead {
+  if (policy !== undefined && yaml !== undefined)
+    return unread("policy and yaml are both given: send one of them")
+  if (policy !== undefined) return understood(policy, () => null)
+  if (yaml === undefined) return unread("neither policy nor yaml is given: send one of them")
   const lines = new LineCounter()
   const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false })
   const broken = document.errors.map(({ message, pos: [at] }) => ({
-    ...{ path: "", message, line: lines.linePos(at).line },
+    ...{ path: "", message: `this is neither JSON nor YAML: ${message}`, line: lines.linePos(at).line },
   }))
   if (broken.length > 0) return { ok: false, problems: broken }
   let value: unknown
   try {
     // Aliases could make a gigabyte of a few lines.
     value = document.toJS({ maxAliasCount: 20 })
-  } catch (error) {
-    const message = error instanceof Error ? error.message : "not YAML"
-    return { ok: false, problems: [{ path: "", message, line: null }] }
+  } catch {
+    return unread("it refers to its own parts (*name) too often: write them out")
   }
+  return understood(value, (path) => lineOf(document, path, lines))
+}
+
+function unread(message: string): PolicyRead {
+  return { ok: false, problems: [{ path: "", message, line: null }] }
+}
+
+function understood(value: unknown, lineAt: LineAt): PolicyRead {
   const parsed = RoutePolicy.safeParse(value)
-  if (parsed.success) return { ok: true, policy: parsed.data }
-  const problems = parsed.error.issues.map((issue) => ({
-    ...{ path: issue.path.map(String).join("."), message: issue.message },
-    line: lineOf(
-      document,
-      issue.code === "unrecognized_keys" ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path,
-      lines,
-    ),
-  }))
-  return { ok: false, problems: problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
+  if (parsed.success) return { ok: true, policy: parsed.data, lineAt }
+  return { ok: false, problems: remarks(problemsIn(value, parsed.error.issues), lineAt) }
+}
+
+/** In the order of their lines. */
+function remarks(found: readonly PolicyProblem[], lineAt: LineAt): PolicyRemark[] {
+  return found
+    .map(({ at, path, message }) => ({ path, message, line: lineAt(at) }))
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
 }
 
 /** Where a value stands, or what it would stand in where it is missing. */

@@ -1,7 +1,13 @@
 import { BooError } from "@boocontrol/shared/errors"
 import { pageOf } from "@boocontrol/shared/http"
 import { HostId } from "@boocontrol/shared/ids"
-import { PolicyCheck, PolicyName, PolicySave, RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import {
+  PolicyCheck,
+  PolicyName,
+  PolicySave,
+  RoutePolicyRow,
+  SavedPolicy,
+} from "@boocontrol/shared/route-policy"
 import {
   DispatchesQuery,
   ExplainRequest,
@@ -26,7 +32,7 @@ import { describeRoute, parseBody, parseParams, parseQuery } from "../platform/h
 import { explain, resolve, scores } from "./answers.ts"
 import type { Catalogue } from "./catalogue.ts"
 import type { Deciding } from "./core/decide.ts"
-import { checkPolicy, policyEditor } from "./edit.ts"
+import { policyEditor } from "./edit.ts"
 import type { FleetPort, HistoryPort } from "./ports.ts"
 import { flowsOf } from "./flows.ts"
 import { replay } from "./replay.ts"
@@ -47,13 +53,15 @@ export interface RoutingRoutesOptions {
 }
 
 const tags = ["routing"]
+// What is wrong with the policy itself is said in its own words, by who knows them.
+const PolicyGiven = z.extend(PolicySave, { policy: z.optional(z.unknown()) })
 const NameParams = z.object({ name: PolicyName })
 const TargetParams = z.object({ id: HostId })
 const DispatchEnd = z.object({ ts: Instant, id: z.uuid() })
 
 export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallback {
   const { catalogue, policies, targets, dispatches, deciding, fleet } = options
-  const edit = policyEditor({ catalogue, policies })
+  const edit = policyEditor({ catalogue, policies, view: () => deciding().view })
   const noTarget = (id: string): BooError =>
     new BooError("TARGET_NOT_FOUND", {
       target: id,
@@ -153,7 +161,7 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         body: PolicySave,
         response: PolicyCheck,
       }),
-      async (request) => checkPolicy(parseBody(PolicySave, request.body)),
+      async (request) => edit.check(parseBody(PolicyGiven, request.body)),
     )
     app.post(
       "/routing/policies",
@@ -161,12 +169,12 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         ...reads,
         summary: "A new policy, as JSON or YAML",
         body: PolicySave,
-        response: { 201: RoutePolicyRow },
+        response: { 201: SavedPolicy },
       }),
       async (request, reply) =>
         reply
           .code(201)
-          .send(await edit.create(parseBody(PolicySave, request.body), actorName(request.actor))),
+          .send(await edit.create(parseBody(PolicyGiven, request.body), actorName(request.actor))),
     )
     app.put(
       "/routing/policies/:name",
@@ -175,11 +183,11 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         summary: "A new version of a policy",
         params: NameParams,
         body: PolicySave,
-        response: RoutePolicyRow,
+        response: SavedPolicy,
       }),
       async (request) => {
         const { name } = parseParams(NameParams, request.params)
-        return edit.change(name, parseBody(PolicySave, request.body), actorName(request.actor))
+        return edit.change(name, parseBody(PolicyGiven, request.body), actorName(request.actor))
       },
     )
     app.delete(

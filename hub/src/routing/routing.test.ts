@@ -3,7 +3,7 @@ import { ErrorBody } from "@boocontrol/shared/errors"
 import { GatewayModels } from "@boocontrol/shared/gateway"
 import { LeaseGrant } from "@boocontrol/shared/leases"
 import { pageOf } from "@boocontrol/shared/http"
-import { PolicyCheck, RoutePolicyRow } from "@boocontrol/shared/route-policy"
+import { PolicyCheck, RoutePolicyRow, SavedPolicy } from "@boocontrol/shared/route-policy"
 import {
   ReplayReply,
   ResolveReply,
@@ -151,7 +151,7 @@ describe("policies", () => {
       ok: false,
       problems: [
         { path: "name", line: 1 },
-        { path: "rules.1.order", line: 5 },
+        { path: "rule 2, order", line: 5 },
       ],
     })
     const lineOf = async (text: string): Promise<(number | null)[]> => {
@@ -167,13 +167,46 @@ describe("policies", () => {
       await lineOf("name: p\nrules:\n  - order: worst\n    x: 1\n    candidates: [{ hosts: [] }]\n"),
     ).toEqual([3, 4, 5])
     expect(await lineOf("")).toEqual([null])
-    expect(await code(await post("policies", { yaml }))).toEqual([400, "POLICY_INVALID"])
+    const { problems } = PolicyCheck.parse(checked)
+    const refused = await post("policies", { yaml })
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      {
+        code: "POLICY_INVALID",
+        details: { problems },
+        error: expect.stringContaining("rule 2, order: must be"),
+      },
+    ])
+    const asJson = {
+      policy: { name: "Bad Name", rules: [{ order: "fast" }, { task: "code", order: "sideways" }] },
+    }
+    for (const refusal of [
+      await post("policies", asJson),
+      await hub.send("PUT", "/routing/policies/mine", asJson),
+    ])
+      expect([refusal.status, await refusal.json()]).toMatchObject([
+        400,
+        { code: "POLICY_INVALID", details: { problems: problems.map((one) => ({ ...one, line: null })) } },
+      ])
     expect(await code(await post("policies", { yaml: "a: [" }))).toEqual([400, "POLICY_INVALID"])
     const both = { yaml: "name: one\nrules: [{}]", policy: { name: "other", rules: [{}] } }
     expect(await code(await post("policies", both))).toEqual([400, "POLICY_INVALID"])
     expect(
       await code(await hub.send("PUT", "/routing/policies/gone", { policy: { name: "gone", rules: [{}] } })),
     ).toEqual([404, "POLICY_NOT_FOUND"])
+  })
+
+  it("that name what is not there are saved, and the answer says so as the check did", async () => {
+    const yaml = "name: doubtful\nrules:\n  - candidates:\n      - hosts: [wram]\n"
+    const doubt = {
+      ...{ path: "rule 1, candidate 1, hosts, entry 1", line: 4 },
+      message: 'fits no host that is known now: did you mean "warm"?',
+    }
+    const { ok, doubts } = PolicyCheck.parse(await (await post("policies/check", { yaml })).json())
+    expect([ok, doubts]).toEqual([true, [doubt]])
+    const saved = await post("policies", { yaml })
+    expect([saved.status, SavedPolicy.parse(await saved.json()).doubts]).toEqual([201, [doubt]])
+    await hub.get("/routing/policies/doubtful", { method: "DELETE" })
   })
 
   it("are tried out on a request, and on what was stored, without being saved", async () => {

@@ -20,7 +20,7 @@ const row = {
 const fine = (checked: RoutePolicy) => ({ ok: true, policy: checked, problems: [] })
 const bad = {
   ...{ ok: false, policy: null },
-  problems: [{ path: "rules.0.order", message: "Invalid option", line: 5 }],
+  problems: [{ path: "rule 1, order", message: 'must be one of fast, not "sideways": write fast', line: 5 }],
 }
 
 async function shown(given: object = { row }) {
@@ -42,7 +42,7 @@ it("shows each problem at its line, leads there, and keeps the preview of what w
   const { page, area, type, button, words } = await shown()
   const text = textOf(policy).replace('"fast"', '"sideways"')
   await type(text, bad)
-  expect(wordsOf(page.get('[aria-label="Problems"]'))).toMatch(/line 5 ?rules\.0\.order: Invalid option/)
+  expect(wordsOf(page.get('[aria-label="Problems"]'))).toMatch(/line 5 ?rule 1, order: must be one of fast/)
   expect(page.findAll(".gutter .tone-bad").map((line) => line.text())).toEqual(["5"])
   expect([area.attributes("aria-invalid"), area.attributes("aria-describedby")]).toEqual([
     "true",
@@ -54,6 +54,20 @@ it("shows each problem at its line, leads there, and keeps the preview of what w
   await page.get('[aria-label="Problems"] button').trigger("click")
   expect(document.activeElement).toBe(area.element)
   expect(text.slice(area.element.selectionStart, area.element.selectionEnd)).toBe(text.split("\n")[4])
+})
+
+it("tells what most likely was not meant, at its line, and has it saved all the same", async () => {
+  const { page, area, type, button } = await shown()
+  const doubts = [
+    { path: "rule 1, candidate 1, hosts", message: 'fits no host: did you mean "box"?', line: 4 },
+  ]
+  await type(textOf(policy).replace("work", "wark"), { ...fine(policy), doubts }, explanation())
+  expect(wordsOf(page.get('[aria-label="Doubts"]'))).toMatch(
+    /line 4 ?rule 1, candidate 1, hosts: fits no host/,
+  )
+  expect(page.findAll(".gutter .tone-warn").map((line) => line.text())).toEqual(["4"])
+  expect(area.attributes("aria-invalid")).toBe("false")
+  expect(button("Save")?.attributes("disabled")).toBeUndefined()
 })
 
 it("checks what was typed once it stays, and tries the changed policy out", async () => {
