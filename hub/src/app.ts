@@ -21,8 +21,8 @@ import { createHealth } from "./health/index.ts"
 import { createMetrics } from "./health/metrics.ts"
 import { hostCredentials } from "./hosts/credentials.ts"
 import { createHosts } from "./hosts/index.ts"
-import { UNREADABLE, createIngest, createResume } from "./ingest/index.ts"
-import type { Rejected } from "./ingest/index.ts"
+import { UNREADABLE, createDeadLetterRetry, createIngest, createResume } from "./ingest/index.ts"
+import type { Handlers, Rejected } from "./ingest/index.ts"
 import { createLogs } from "./logs/index.ts"
 import { createLeases } from "./leases/index.ts"
 import { toOriginForm } from "./platform/absolute-form.ts"
@@ -48,7 +48,7 @@ import type { Routing } from "./routing/index.ts"
 import { createSampleStore } from "./samples.ts"
 import { createSamplesApart } from "./samples-apart.ts"
 import { createSwaps } from "./swaps/index.ts"
-import { ROLLUPS, createTelemetry } from "./telemetry/index.ts"
+import { ROLLUPS, createTelemetry, createTelemetryStore } from "./telemetry/index.ts"
 import { VERSION } from "./version.ts"
 
 export interface AppOptions {
@@ -194,19 +194,25 @@ export async function createApp({
   const samples = samplesApart
     ? createSamplesApart({ config, onRejected })
     : createSampleStore({ config, sql, patientSql, nc, clock, log, onRejected })
+  const registry = {
+    ensureHost: async (id: HostId) => void (await hosts.ensureHost(id)),
+    isEnabled: (id: HostId) => hosts.isEnabled(id),
+  }
+  const handlers: Handlers = {
+    activity: activity.storeBatch,
+    models: fleet.storeModels,
+    note: fleet.storeNotes,
+    // There is no table of outcomes: whoever had something done keeps what became of it.
+    result: async (envelopes) => commands.stored(envelopes),
+  }
   const ingest = createIngest({
     ...{ sql, nc, clock, log, streams: config.streams, only: ["BOO_EVENTS"], onRejected },
-    hosts: {
-      ensureHost: async (id) => void (await hosts.ensureHost(id)),
-      isEnabled: (id) => hosts.isEnabled(id),
-    },
-    handlers: {
-      activity: activity.storeBatch,
-      models: fleet.storeModels,
-      note: fleet.storeNotes,
-      // There is no table of outcomes: whoever had something done keeps what became of it.
-      result: async (envelopes) => commands.stored(envelopes),
-    },
+    ...{ hosts: registry, handlers },
+  })
+  // Samples of the stream may be stored in a thread of their own; these few are stored here.
+  const { storeBatch: perf } = createTelemetryStore({ sql, clock, log, partitions: retention })
+  const deadLetters = createDeadLetterRetry({
+    ...{ sql, clock, log, hosts: registry, handlers: { ...handlers, perf } },
   })
   const resume = createResume({
     ...{ nc, log, newestRow: activity.newestRow, newestSampleTs: telemetry.newestSampleTs },
@@ -241,7 +247,14 @@ export async function createApp({
     snapshot: () => fleet.snapshot(),
   })
   const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes, leases.routes, actions.routes]
-  const stored = [activity.routes, telemetry.routes, swaps.routes, retention.routes, routing.routes]
+  const stored = [
+    activity.routes,
+    telemetry.routes,
+    swaps.routes,
+    retention.routes,
+    routing.routes,
+    deadLetters.routes,
+  ]
   for (const routes of [...live, ...stored]) await http.register(routes, { prefix: `${base}/api/control` })
   for (const routes of [health.routes, metrics.routes]) await http.register(routes, { prefix: base })
 

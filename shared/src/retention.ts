@@ -91,6 +91,16 @@ export const DirtyBuckets = z.object({
 })
 export type DirtyBuckets = z.infer<typeof DirtyBuckets>
 
+/** Dead letters of one reason. */
+export const DeadLetterCount = z.object({
+  reason: z.string(),
+  /** With what was only counted. */
+  total: amount,
+  /** Those whose message is still there: they can be tried again. */
+  kept: amount,
+})
+export type DeadLetterCount = z.infer<typeof DeadLetterCount>
+
 /** Reply of `GET /storage`. */
 export const StorageReply = z.object({
   at: Instant,
@@ -101,7 +111,12 @@ export const StorageReply = z.object({
   nats: z.boolean(),
   samples: z.object({ stored: amount, nudged: amount }),
   dirty: z.array(DirtyBuckets),
-  dead_letters: z.object({ total: amount, newest_at: z.nullable(Instant), keep: amount }),
+  dead_letters: z.object({
+    total: amount,
+    newest_at: z.nullable(Instant),
+    keep: amount,
+    by_reason: z._default(z.array(DeadLetterCount), []),
+  }),
   /** Days by what is kept; settings of the hub that answers. */
   windows: z.record(z.string(), z.int()),
   captures: z.object({ bytes: amount, budget_bytes: amount }),
@@ -110,6 +125,24 @@ export const StorageReply = z.object({
   runs: z.array(RetentionRun),
 })
 export type StorageReply = z.infer<typeof StorageReply>
+
+/**
+ * `future`: it tells of a time more than a day ahead of the hub's clock. `unstorable`: Postgres refused it. `unresolved`:
+ * what it needs never came. `aged-out`: nobody read it in time. The others: no event of a host that the hub can read.
+ */
+export const DEAD_LETTER_REASONS = [
+  "subject",
+  "too-large",
+  "not-json",
+  "version",
+  "shape",
+  "identity",
+  "future",
+  "unstorable",
+  "unresolved",
+  "aged-out",
+] as const
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
 /** A message that could not be stored. Its payload stays in the database. */
 export const DeadLetterRow = z.object({
@@ -131,6 +164,36 @@ export type DeadLetterRow = z.infer<typeof DeadLetterRow>
 
 export const DeadLettersQuery = z.strictObject({ provider_id: z.optional(HostId), ...PageQuery.shape })
 export type DeadLettersQuery = z.infer<typeof DeadLettersQuery>
+
+/** Body of `POST /dead-letters/retry`: which, and behind which of them to go on. The oldest come first. */
+export const DeadLetterRetry = z
+  .strictObject({
+    reason: z.optional(z.enum(DEAD_LETTER_REASONS)),
+    provider_id: z.optional(HostId),
+    ids: z.optional(z.array(z.int().check(z.positive())).check(z.minLength(1), z.maxLength(1000))),
+    after: z.optional(z.int().check(z.nonnegative())),
+    limit: z._default(z.int().check(z.gte(1), z.lte(1000)), 500),
+  })
+  .check(
+    z.refine(({ reason, provider_id: host, ids }) => (reason ?? host ?? ids) !== undefined, {
+      error: "Say which: give reason, provider_id or ids",
+    }),
+  )
+export type DeadLetterRetry = z.infer<typeof DeadLetterRetry>
+
+/** Its reply: what became of one batch. */
+export const DeadLetterRetried = z.object({
+  retried: amount,
+  /** No dead letters any more. */
+  stored: amount,
+  /** Tried and not stored, by the reason that they have now. */
+  still_dead: z.array(z.object({ reason: z.string(), count: amount })),
+  /** Not tried, and left as they were: of nothing or not all is kept, or the host is disabled. */
+  skipped: z.object({ not_kept: amount, host_disabled: amount }),
+  /** `after` of the next batch; null: that was all. */
+  next: z.nullable(z.int()),
+})
+export type DeadLetterRetried = z.infer<typeof DeadLetterRetried>
 
 /** How much of one UTC day of a host is stored. */
 export const CompletenessRow = z.object({

@@ -13,7 +13,8 @@ import { readMessage, redeliveryDelayMs, retryDelayMs } from "./core.ts"
 import type { IngestCounters } from "./counters.ts"
 import type { DurableKind, Handler, Handlers, HostsPort, OnRejected, Rejected } from "./ports.ts"
 import type { Parking } from "./parking.ts"
-import { countDeadLetters, storeDeadLetters } from "./store.ts"
+import { refusedBy, unhandled, unresolved } from "./refusals.ts"
+import { countDeadLetters, storeDeadLetters } from "./store/dead-letters.ts"
 
 export interface DeliverOptions {
   sql: Sql
@@ -216,9 +217,7 @@ export async function deliver(
       msg.nak(delayMs)
       settled.add(msg)
     } else {
-      const problem = "it adds to a row that never came"
-      const { host, kind } = envelope
-      await reject([{ msg, rejected: { host, kind, reason: "unresolved", problem } }])
+      await reject([{ msg, rejected: unresolved(envelope) }])
     }
   }
 
@@ -276,15 +275,6 @@ export async function deliver(
     for (const msg of left) again(msg)
   }
   return { isAway: false, left: [] }
-}
-
-function unhandled(): never {
-  throw new Error("nothing here stores messages of this kind")
-}
-
-function refusedBy(error: unknown, { host, kind }: { host: HostId; kind: DurableKind }): Rejected {
-  const problem = error instanceof Error ? error.message : String(error)
-  return { host, kind, reason: "unstorable", problem }
 }
 
 function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {

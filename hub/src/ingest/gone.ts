@@ -3,7 +3,7 @@ import type { Log } from "../platform/log.ts"
 import type { Gone } from "../platform/streams.ts"
 import type { StreamName } from "@boocontrol/shared/subjects"
 import type { OnRejected } from "./ports.ts"
-import { storeDeadLetters } from "./store.ts"
+import { storeDeadLetters } from "./store/dead-letters.ts"
 
 export interface GoneMessages extends Gone {
   /** Sequences that this hub had in hand and gave back. */

@@ -10,6 +10,9 @@ import type { IngestCounters } from "./counters.ts"
 import type { Handlers, HostsPort, OnRejected } from "./ports.ts"
 import { createParking } from "./parking.ts"
 import { keepRoom } from "./room.ts"
+import { createRetry } from "./retry.ts"
+import type { RetryOptions } from "./retry.ts"
+import { ingestRoutes } from "./routes.ts"
 import { runStream } from "./run.ts"
 
 export { newCounters } from "./counters.ts"
@@ -89,4 +92,9 @@ export function createIngest({
     },
     counters: () => counters,
   }
+}
+
+/** `POST /dead-letters/retry`; to be registered below `/api/control`. Its handlers are those of both streams. */
+export function createDeadLetterRetry(options: RetryOptions): { routes: ReturnType<typeof ingestRoutes> } {
+  return { routes: ingestRoutes(createRetry(options)) }
 }

@@ -1,5 +1,6 @@
 import type { Envelope } from "@boocontrol/shared/envelope"
 import type { HostId } from "@boocontrol/shared/ids"
+import type { DeadLetterReason } from "@boocontrol/shared/retention"
 import type { EventKind, STREAMS, StreamName } from "@boocontrol/shared/subjects"
 
 /** Kinds that are stored: what stands in a stream. */
@@ -43,21 +44,7 @@ export interface Rejected {
 }
 export type OnRejected = (rejected: Rejected) => void
 
-/**
- * `future`: it tells of a time more than a day ahead of the hub's clock. `unstorable`: Postgres refused it. `unresolved`:
- * what it needs never came. `aged-out`: nobody read it in time.
- */
-export type RejectReason =
-  | "subject"
-  | "too-large"
-  | "not-json"
-  | "version"
-  | "shape"
-  | "identity"
-  | "future"
-  | "unstorable"
-  | "unresolved"
-  | "aged-out"
+export type RejectReason = DeadLetterReason
 
 /** What is no event of a host that this hub can read: refused by whoever reads it, live or from the stream. */
 export const UNREADABLE: ReadonlySet<RejectReason> = new Set([

@@ -1,5 +1,5 @@
-import { DeadLetterRow } from "@boocontrol/shared/retention"
-import type { Instant } from "@boocontrol/shared/time"
+import { DeadLetterCount, DeadLetterRow } from "@boocontrol/shared/retention"
+import { Instant } from "@boocontrol/shared/time"
 import type { HostId } from "@boocontrol/shared/ids"
 import * as z from "zod/mini"
 import type { Sql } from "../../platform/postgres.ts"
@@ -28,8 +28,24 @@ export async function listDeadLetters(
   return Rows.parse([...rows])
 }
 
-export async function countDeadLetters(sql: Sql): Promise<{ total: number; newest_at: Instant | null }> {
-  const [row] = await sql<{ total: number; newest_at: Instant | null }[]>`
-    select count(*) + coalesce(sum(more), 0)::bigint as total, max(received_at) as newest_at from report_dead_letters`
-  return row ?? { total: 0, newest_at: null }
+const Counts = z.array(z.extend(DeadLetterCount, { newest_at: Instant }))
+
+export async function countDeadLetters(
+  sql: Sql,
+): Promise<{ total: number; newest_at: Instant | null; by_reason: DeadLetterCount[] }> {
+  const rows = await sql`
+    select reason, count(*) + sum(more)::bigint as total, count(bytes) as kept, max(received_at) as newest_at
+    from report_dead_letters
+    group by reason
+    order by total desc, reason`
+  const counts = Counts.parse([...rows])
+  return {
+    total: counts.reduce((sum, { total }) => sum + total, 0),
+    newest_at:
+      counts
+        .map(({ newest_at: at }) => at)
+        .sort()
+        .at(-1) ?? null,
+    by_reason: counts.map(({ reason, total, kept }) => ({ reason, total, kept })),
+  }
 }

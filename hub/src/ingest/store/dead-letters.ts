@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto"
-import type { Sql } from "../platform/postgres.ts"
-import type { Rejected } from "./ports.ts"
+import type { Sql } from "../../platform/postgres.ts"
+import type { Rejected } from "../ports.ts"
+import { digestOf, storable } from "./retries.ts"
 
 export interface DeadLetter extends Rejected {
   subject: string
@@ -19,11 +19,15 @@ export async function storeDeadLetters(sql: Sql, letters: readonly DeadLetter[])
   for (const some of portions(letters)) {
     const rows = some.map(({ host, kind, stream, streamSeq, reason, ...letter }) => {
       const payload = letter.payload === null ? null : Buffer.from(letter.payload)
-      const digest = createHash("sha256")
-        .update(payload ?? "")
-        .digest("hex")
       return {
-        ...{ provider_id: host, kind, stream, stream_seq: streamSeq, reason, digest },
+        ...{
+          provider_id: host,
+          kind,
+          stream,
+          stream_seq: streamSeq,
+          reason,
+          digest: digestOf(payload ?? ""),
+        },
         ...{ subject: storable(letter.subject), problem: storable(letter.problem) },
         payload: payload?.toString("base64") ?? null,
       }
@@ -75,8 +79,4 @@ function portions(letters: readonly DeadLetter[]): DeadLetter[][] {
     }
   }
   return all
-}
-
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll("\0", "\uFFFD").slice(0, 2_000)
 }
