@@ -81,10 +81,11 @@ export function addSample(bucket: Bucket, { gpu, sys, backfilled }: Sampled): vo
   if (sys) bucket.sys_agg = addReadings(bucket.sys_agg, sys, SYS_METRICS)
   if (!gpu) return
   const gpus = (bucket.gpu_agg ??= {})
+  const keys = gpu.map(gpuKey)
   for (const [place, one] of gpu.entries()) {
     const key = gpuKey(one)
     // Two of one name: the later one counts, as it does in a bucket of one sample.
-    if (gpu.findLastIndex((other) => gpuKey(other) === key) !== place) continue
+    if (keys.includes(key, place + 1)) continue
     const known = gpus[key]
     if (known === undefined) gpus[key] = gpuOf(one)
     else {

@@ -213,8 +213,8 @@ async function saveBuckets(
       samples = excluded.samples, backfilled = excluded.backfilled, seconds = excluded.seconds,
       gpu_agg = excluded.gpu_agg, sys_agg = excluded.sys_agg
       where excluded.samples >= t.samples
-        and (t.samples, t.backfilled, t.seconds, t.gpu_agg::jsonb, t.sys_agg::jsonb) is distinct from
-          (excluded.samples, excluded.backfilled, excluded.seconds, excluded.gpu_agg::jsonb, excluded.sys_agg::jsonb)
+        and (t.samples, t.backfilled, t.seconds, t.gpu_agg::text, t.sys_agg::text) is distinct from
+          (excluded.samples, excluded.backfilled, excluded.seconds, excluded.gpu_agg::text, excluded.sys_agg::text)
     returning provider_id, bucket`
   const coarser = ROLLUPS.find((candidate) => candidate.from === rollup.tier)
   if (!coarser) return
