@@ -7,7 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify"
 import { BooError } from "@boocontrol/shared/errors"
 import type { Frame } from "@boocontrol/shared/frames"
 import type { HostId } from "@boocontrol/shared/ids"
-import { createJudge, createTokens, installAccess } from "./access/index.ts"
+import { createJudge, createTokens, installAccess, sessionRoutes } from "./access/index.ts"
 import type { Judge } from "./access/index.ts"
 import { CONTENT_SECURITY_POLICY } from "./access/headers.ts"
 import type { Config } from "./config.ts"
@@ -246,7 +246,16 @@ export async function createApp({
     ...{ config, uiFolder, log, sockets, gateway, judge },
     snapshot: () => fleet.snapshot(),
   })
-  const live = [hosts.routes, gateway.routes, fleet.routes, logs.routes, leases.routes, actions.routes]
+  const session = sessionRoutes({ basePath: base, judge })
+  const live = [
+    session,
+    hosts.routes,
+    gateway.routes,
+    fleet.routes,
+    logs.routes,
+    leases.routes,
+    actions.routes,
+  ]
   const stored = [
     activity.routes,
     telemetry.routes,

@@ -11,6 +11,7 @@ import { API, createApi } from "./platform/api.ts"
 import { CLOCK } from "./platform/clock.ts"
 import { FIRST_SCREEN } from "./platform/first-screen.ts"
 import { LATENCY } from "./platform/latency.ts"
+import { SESSION, createSession } from "./platform/session.ts"
 import { SETTLED } from "./platform/settled.ts"
 import { SOCKET } from "./platform/socket.ts"
 import type { SocketStatus } from "./platform/socket.ts"
@@ -63,6 +64,7 @@ function provideOneMoment(app: App, nowMs: number): void {
     rejected: 0,
     rejection: null,
   }
+  const api = createApi("/")
   app
     .provide(FIRST_SCREEN, { asOf: clockTime(nowMs) })
     .provide(CLOCK, {
@@ -73,7 +75,8 @@ function provideOneMoment(app: App, nowMs: number): void {
       after: () => nothing,
       stop: nothing,
     })
-    .provide(API, createApi("/"))
+    .provide(API, api)
+    .provide(SESSION, createSession(api, nothing))
     .provide(LATENCY, { eventToScreenMs: shallowRef(null), note: nothing })
     .provide(THEME, {
       choice: shallowRef<ThemeChoice>("system"),

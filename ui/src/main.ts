@@ -9,6 +9,7 @@ import { CLOCK, createClock } from "./platform/clock.ts"
 import { loadFonts } from "./platform/fonts.ts"
 import { createFrameReader } from "./platform/frame-reader.ts"
 import { LATENCY, afterPaint, createLatency } from "./platform/latency.ts"
+import { SESSION, createSession } from "./platform/session.ts"
 import { SETTLED, createSettled } from "./platform/settled.ts"
 import { SOCKET, createSocket, openWebSocket } from "./platform/socket.ts"
 import { takeOver } from "./platform/take-over.ts"
@@ -33,10 +34,13 @@ void loadFonts().catch(() => undefined)
 const clock = createClock()
 const { settled, drawn } = createSettled()
 const latency = createLatency({ monotonicMs: clock.monotonicMs, afterPaint })
+const api = createApi(apiUrl.href, { refused: () => void session.look() })
+const session = createSession(api, () => location.reload())
 const app = createApp(AppShell)
   .use(createPinia())
   .provide(CLOCK, clock)
-  .provide(API, createApi(apiUrl.href))
+  .provide(API, api)
+  .provide(SESSION, session)
   .provide(LATENCY, latency)
   .provide(THEME, createTheme())
   .provide(SETTLED, settled)
@@ -59,6 +63,11 @@ const fleetIsHere = app.runWithContext(() => {
     arrived: latency.note,
   })
   app.provide(SOCKET, socket)
+  // A socket cannot be told why it is refused.
+  watch(
+    () => socket.status.value.lostAt !== null,
+    (isLost) => isLost && void session.look(),
+  )
   // Before anything is drawn: the snapshot is on its way while the page is built.
   socket.start()
   return new Promise<void>((resolve) => {
@@ -82,4 +91,5 @@ app.use(router)
 void Promise.all([fleetIsHere, router.isReady().catch(() => undefined)]).then(() => {
   takeOver(() => app.mount("#app"))
   drawn()
+  void session.look()
 })

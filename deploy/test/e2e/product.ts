@@ -24,8 +24,8 @@ export interface Product {
   remove: () => void
 }
 
-/** What a newcomer does: the start command, in an empty data folder. */
-export async function startProduct(flags: string[]): Promise<Product> {
+/** What a newcomer does: the start command, in an empty data folder. `env`: settings beside those of the test's own process. */
+export async function startProduct(flags: string[], env: Record<string, string> = {}): Promise<Product> {
   // Below the temporary folder of everybody: the account of the database must be able to enter.
   const dataDir = mkdtempSync(join(tmpdir(), "boocontrol-e2e-"))
   const port = await freePort("127.0.0.1", null)
@@ -38,7 +38,10 @@ export async function startProduct(flags: string[]): Promise<Product> {
     dataDir,
     ...flags,
   ]
-  const launcher = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] })
+  const launcher = spawn(process.execPath, args, {
+    ...{ cwd: ROOT, env: { ...process.env, ...env } },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   let printed = ""
   const url = await new Promise<string>((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`${why}\n${printed}`))

@@ -20,7 +20,7 @@ export interface Asking {
   readonly isGuestOrigin?: boolean
   readonly contentType: string | null
   readonly hasBody: boolean
-  /** From `Authorization: Bearer` or from the protocols of a WebSocket. */
+  /** From `Authorization: Bearer`, the protocols of a WebSocket, or, where it is good, from the browser's cookie. */
   readonly tokenGiven: boolean
   readonly tokenIsRight: boolean
   /** It looks like a token of a person or a program. */
@@ -59,6 +59,8 @@ const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"])
 const READS_BY_POST = new Set(
   ["explain", "resolve", "replay", "policies/check"].map((asked) => `/api/control/routing/${asked}`),
 )
+/** Signing in and out, which changes nothing but the browser. */
+export const SESSION_PATH = "/api/control/session"
 const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "::1"])
 
 /**
@@ -102,7 +104,7 @@ function whoActs(asking: Asking, rules: AccessRules): Verdict {
 function namedActs(named: NamedToken, { method, path }: Asking): Verdict {
   if (!named.ok) return no("TOKEN_REFUSED", { problem: named.problem })
   const { label, role } = named
-  if (role === "read" && WRITES.has(method) && !READS_BY_POST.has(path)) {
+  if (role === "read" && WRITES.has(method) && path !== SESSION_PATH && !READS_BY_POST.has(path)) {
     return no("READ_ONLY_TOKEN", { label, method, path })
   }
   return yes({ kind: "token", name: label, role })
@@ -113,7 +115,7 @@ const ENROLS = "/api/control/enroll"
 
 /** The cockpit's files and the API's description hold nothing of the fleet, and must load to ask for the token. */
 function isOpen({ method, path }: Asking): boolean {
-  if (method === "POST" && path === ENROLS) return true
+  if ((method === "POST" && path === ENROLS) || path === SESSION_PATH) return true
   if (method !== "GET" && method !== "HEAD") return false
   if (path === "/api/health" || isUnder(path, "/api/docs")) return true
   return !(isApi(path) || isUnder(path, "/metrics") || isUnder(path, "/v1"))

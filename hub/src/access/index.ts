@@ -5,12 +5,14 @@ import { hostname } from "node:os"
 import type { FastifyInstance, FastifyRequest } from "fastify"
 import { BooError } from "@boocontrol/shared/errors"
 import { tokenOfProtocols } from "../platform/socket-token.ts"
+import { tokenOfCookie } from "./cookie.ts"
 import { judge } from "./core.ts"
 import type { Actor, Asking, Verdict } from "./core.ts"
 import { setSecurityHeaders } from "./headers.ts"
 import type { Tokens } from "./tokens.ts"
 
 export type { Actor } from "./core.ts"
+export { sessionRoutes } from "./session.ts"
 export { createTokens } from "./tokens.ts"
 
 declare module "fastify" {
@@ -31,6 +33,8 @@ export interface Shown {
   /** Of the route that matched, below the base path. */
   path: string
   token: string | null
+  /** What the browser keeps of a sign-in. One that is no longer good is none: the page has to load to ask for another. */
+  keptToken?: string | null
   hasGatewayKey?: boolean
   /** Origins that may ask for this, beside our own. */
   guests?: readonly string[]
@@ -48,7 +52,12 @@ export function createJudge(options: AccessOptions): Judge {
     hasToken: tokenDigest !== null,
     hasProxies: options.trustedProxies.length > 0,
   }
-  return ({ method = "GET", headers, socket }, { path, token, hasGatewayKey = false, guests = [] }) => {
+  const isRight = (token: string | null): boolean =>
+    token !== null && tokenDigest !== null && timingSafeEqual(digestOf(token), tokenDigest)
+  const isGood = (token: string | null): boolean => isRight(token) || options.tokens.look(token)?.ok === true
+  return ({ method = "GET", headers, socket }, shown) => {
+    const { path, keptToken = null, hasGatewayKey = false, guests = [] } = shown
+    const token = shown.token ?? (isGood(keptToken) ? keptToken : null)
     const remoteAddress = plainAddress(socket.remoteAddress)
     const asking: Asking = {
       ...{ method, path, hasGatewayKey },
@@ -60,7 +69,7 @@ export function createJudge(options: AccessOptions): Judge {
       hasBody: (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined,
       named: options.tokens.look(token),
       tokenGiven: token !== null,
-      tokenIsRight: token !== null && tokenDigest !== null && timingSafeEqual(digestOf(token), tokenDigest),
+      tokenIsRight: isRight(token),
       remoteUser: oneOf(headers["remote-user"]),
       remoteGroups: oneOf(headers["remote-groups"]),
       remoteAddress,
@@ -85,6 +94,7 @@ export function installAccess(
       // The route that matched, not the text that was sent: %61pi is api too.
       path: pathBelow(basePath, request.routeOptions.url ?? request.url),
       token: tokenOf(request),
+      keptToken: tokenOfCookie(request.headers.cookie),
     })
     if (!verdict.ok) {
       // The connection of a refused upgrade is of no further use: whoever keeps connections must not keep this one.

@@ -5,11 +5,15 @@ import { ApiError, createApi } from "./api.ts"
 const Reply = z.object({ n: z.number() })
 const answering = (status: number, body: string) => {
   const asked: [string, RequestInit | undefined][] = []
-  const api = createApi("http://hub/api/control/", (url, init) => {
-    asked.push([typeof url === "string" ? url : "", init])
-    return Promise.resolve(new Response(body, { status }))
+  let refusals = 0
+  const api = createApi("http://hub/api/control/", {
+    request: (url, init) => {
+      asked.push([typeof url === "string" ? url : "", init])
+      return Promise.resolve(new Response(body, { status }))
+    },
+    refused: () => void refusals++,
   })
-  return { api, asked }
+  return { api, asked, refusals: () => refusals }
 }
 
 describe("asking the hub", () => {
@@ -59,8 +63,18 @@ describe("asking the hub", () => {
   })
 
   it("says so when nobody answers", async () => {
-    const api = createApi("http://hub/", () => Promise.reject(new TypeError("fetch failed")))
+    const request = () => Promise.reject(new TypeError("fetch failed"))
+    const api = createApi("http://hub/", { request })
     await expect(api.put("x", {})).rejects.toMatchObject({ code: "UNREACHABLE", status: null })
+  })
+
+  it.each([
+    [401, 1],
+    [403, 0],
+  ])("tells that the hub wants to know who asks: status %i", async (status, told) => {
+    const { api, refusals } = answering(status, "{}")
+    await expect(api.put("x", {})).rejects.toMatchObject({ status })
+    expect(refusals()).toBe(told)
   })
 
   it("writes JSON", async () => {

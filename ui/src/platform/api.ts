@@ -48,7 +48,16 @@ interface RequestGiven {
   readonly alsoReply?: number
 }
 
-export function createApi(baseUrl: string, request: typeof fetch = (...given) => fetch(...given)): Api {
+interface ApiDeps {
+  readonly request?: typeof fetch
+  /** The hub wants to know who asks. */
+  readonly refused?: () => void
+}
+
+export function createApi(
+  baseUrl: string,
+  { request = (...given) => fetch(...given), refused }: ApiDeps = {},
+): Api {
   const href = (path: string, query: Query = {}) => `${baseUrl}${path}${queryText(query)}`
 
   async function call(url: string, init: RequestInit, alsoReply?: number): Promise<Response> {
@@ -59,6 +68,7 @@ export function createApi(baseUrl: string, request: typeof fetch = (...given) =>
       if (init.signal?.aborted) throw cause
       throw new ApiError("The hub does not answer", { code: "UNREACHABLE", status: null, cause })
     }
+    if (reply.status === 401) refused?.()
     if (!reply.ok && reply.status !== alsoReply) throw await errorOf(reply)
     return reply
   }

@@ -8,6 +8,7 @@ export { ErrorBody } from "@boocontrol/shared/errors"
 export { FleetSnapshot } from "@boocontrol/shared/fleet"
 export { Frame } from "@boocontrol/shared/frames"
 export { Health } from "@boocontrol/shared/http"
+export { Session } from "@boocontrol/shared/session"
 export { PerfReply } from "@boocontrol/shared/telemetry"
 export const ActivityRowPage = pageOf(ActivityRow)
 export const ModelEventPage = pageOf(ModelEventRow)

@@ -5,17 +5,18 @@ import type { Density } from "../fleet/density.ts"
 import type { ThemeChoice } from "../platform/theme.ts"
 import type { PaletteEntry } from "./palette.ts"
 
-export type ActionName = `theme ${ThemeChoice}` | `density ${Density}` | "keys" | "messages"
+export type ActionName = `theme ${ThemeChoice}` | `density ${Density}` | "keys" | "messages" | "sign out"
 
 interface Now {
   readonly theme: ThemeChoice
   readonly density: Density
   /** Of the Fleet page; empty on any other. */
   readonly query: LocationQuery
+  readonly maySignOut?: boolean
 }
 
 /** What the palette can do besides going somewhere: only what would change something. */
-export function paletteActions({ theme, density, query }: Now): PaletteEntry[] {
+export function paletteActions({ theme, density, query, maySignOut = false }: Now): PaletteEntry[] {
   const view = fleetViewOf(query)
   const other: Density = density === "compact" ? "comfortable" : "compact"
   const themes = [
@@ -39,6 +40,7 @@ export function paletteActions({ theme, density, query }: Now): PaletteEntry[] {
     fleetAction(view, { grouped: !view.grouped }, view.grouped ? "Do not group hosts" : "Group hosts by tag"),
     action("messages", { icon: "bell", title: "Messages of this page" }),
     action("keys", { icon: "file", title: "Keyboard shortcuts" }),
+    ...(maySignOut ? [action("sign out", { icon: "key", title: "Sign out" })] : []),
   ]
 }
 

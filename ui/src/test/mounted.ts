@@ -9,6 +9,7 @@ import { createMemoryHistory } from "vue-router"
 import { useFleet } from "../fleet/store.ts"
 import { API } from "../platform/api.ts"
 import { CLOCK } from "../platform/clock.ts"
+import { SESSION, createSession } from "../platform/session.ts"
 import { SETTLED } from "../platform/settled.ts"
 import { SOCKET } from "../platform/socket.ts"
 import type { SocketStatus } from "../platform/socket.ts"
@@ -30,6 +31,8 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
   const nothing = () => undefined
   const waiting = new Set<() => void>()
   const api = new RecordingApi()
+  let begun = 0
+  const session = createSession(api.asApi(), () => void begun++)
   const provide = {
     [CLOCK]: {
       ...{ now, nowMs: () => now.value, monotonicMs: () => now.value },
@@ -40,6 +43,7 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
       },
     },
     [API]: api.asApi(),
+    [SESSION]: session,
     [SETTLED]: shallowRef(true),
     [SOCKET]: {
       ...{ status, resync: nothing, start: nothing, stop: nothing },
@@ -71,6 +75,9 @@ export function cockpit(hosts: readonly FleetHost[] = []) {
     /** Since when the socket was asked to have heard something. */
     doubted,
     api,
+    session,
+    /** How often the page was begun anew. */
+    begun: () => begun,
     fleet,
     /** Runs what waited for its time when it was called, and what comes of it. */
     async runWaiting() {
