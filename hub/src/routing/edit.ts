@@ -77,6 +77,12 @@ export function policyEditor({
   }
 }
 
+/** A body that brings a policy to be tried: what is wrong with that is said as where it is saved. */
+export function refuseBrokenPolicy(body: unknown): void {
+  if (typeof body !== "object" || body === null || !("policy" in body) || body.policy === undefined) return
+  policyIn({ policy: body.policy })
+}
+
 function policyIn(given: PolicyGiven): Read {
   const read = readPolicy(given)
   if (read.ok) return read

@@ -32,7 +32,7 @@ import { describeRoute, parseBody, parseParams, parseQuery } from "../platform/h
 import { explain, resolve, scores } from "./answers.ts"
 import type { Catalogue } from "./catalogue.ts"
 import type { Deciding } from "./core/decide.ts"
-import { policyEditor } from "./edit.ts"
+import { policyEditor, refuseBrokenPolicy } from "./edit.ts"
 import type { FleetPort, HistoryPort } from "./ports.ts"
 import { flowsOf } from "./flows.ts"
 import { replay } from "./replay.ts"
@@ -87,7 +87,10 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         body: ExplainRequest,
         response: RouteExplanation,
       }),
-      async (request) => explain(deciding(), parseBody(ExplainRequest, request.body)),
+      async (request) => {
+        refuseBrokenPolicy(request.body)
+        return explain(deciding(), parseBody(ExplainRequest, request.body))
+      },
     )
     app.post(
       "/routing/resolve",
@@ -107,7 +110,10 @@ export function routingRoutes(options: RoutingRoutesOptions): FastifyPluginCallb
         body: ReplayRequest,
         response: ReplayReply,
       }),
-      async (request) => replay(parseBody(ReplayRequest, request.body), options),
+      async (request) => {
+        refuseBrokenPolicy(request.body)
+        return replay(parseBody(ReplayRequest, request.body), options)
+      },
     )
     app.get(
       "/routing/dispatches",

@@ -183,6 +183,8 @@ describe("policies", () => {
     for (const refusal of [
       await post("policies", asJson),
       await hub.send("PUT", "/routing/policies/mine", asJson),
+      await hub.send("POST", "/routing/explain", asJson),
+      await hub.send("POST", "/routing/replay", asJson),
     ])
       expect([refusal.status, await refusal.json()]).toMatchObject([
         400,
