@@ -135,7 +135,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       begun.start()
     }
     const { path, upstream } = endpoint
-    bodies.read(request, { path, upstream, isWhole: key !== null }, (body) => {
+    bodies.read(request, { path, upstream, isWhole: key?.needsWholeBody ?? false }, (body) => {
       if (isProblem(body)) return turnAway(request, () => answer.refuse(body))
       response.once("close", body.release)
       const keyLabel = key?.label ?? null

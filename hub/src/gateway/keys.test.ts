@@ -122,17 +122,22 @@ describe("a key of the gateway", () => {
     expect(await outcome(reply)).toEqual([403, "model_not_allowed"])
   })
 
-  it.each(["bound to models", "bound to nothing"])(
-    "pays for the model that is asked, whatever the head of a long body says: a key %s",
-    async (kind) => {
-      const { key } = await make({ label: "thrifty", ...(kind === "bound to models" && { models: ["*"] }) })
-      const body = `{"model":"m","prompt":"${"x".repeat(9_000_000)}","model":"n"}`
-      const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
-      const reply = await fetch(`${hub.url}/v1/completions`, { method: "POST", body, headers })
-      expect([reply.status, reply.headers.get("x-boo-model")]).toEqual([200, "n"])
-      expect(host.heard.at(-1)?.body.slice(0, 12)).toBe(`{"model":"n"`)
-    },
-  )
+  it.each([
+    ["n", "is bound to models: the last word counts", { models: ["*"] }],
+    ["n", "is bound to money", { money_per_month: 1_000 }],
+    [
+      "m",
+      "is bound to nothing that goes by the model: the body goes on as it comes",
+      { tokens_per_day: 1e9 },
+    ],
+  ])("asks for %s, when a long body names two models and the key %s", async (asked, _why, bounds) => {
+    const { key } = await make({ label: "thrifty", ...bounds })
+    const body = `{"model":"m","prompt":"${"x".repeat(9_000_000)}","model":"n"}`
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+    const reply = await fetch(`${hub.url}/v1/completions`, { method: "POST", body, headers })
+    expect([reply.status, reply.headers.get("x-boo-model")]).toEqual([200, asked])
+    expect(host.heard.at(-1)?.body.slice(0, 12)).toBe(`{"model":"${asked}"`)
+  })
 
   it.each([1, 200_000])(
     "sends no form that names two models, before and behind a file of %d bytes",

@@ -22,6 +22,8 @@ export interface CallerKey {
   mayUse(model: string): boolean
   /** Why a model is not for it; null: it is. */
   forbids(model: string): GatewayProblem | null
+  /** By the model that a request names it is let in or priced: the last word on that may stand at the end of the body. */
+  readonly needsWholeBody: boolean
   /** Counts the request and sets its tokens aside, or says which limit stands against it. */
   begin(ask: KeyAsk): Reservation | GatewayProblem
 }
@@ -89,6 +91,7 @@ export class Keyring {
         : problems.forbidden(`The key ${stored.label} may not use ${model}`, "model_not_allowed")
     return {
       ...{ label: stored.label, mayUse, forbids },
+      needsWholeBody: (stored.models ?? stored.money_per_day ?? stored.money_per_month) !== null,
       begin: (ask) => {
         const forbidden = forbids(ask.model)
         if (forbidden !== null) return forbidden
