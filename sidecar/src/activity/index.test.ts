@@ -152,6 +152,47 @@ describe("reading rows as they come", () => {
     expect(having.notes).toEqual([])
   })
 
+  it.each([
+    ["told of each", [3, 4], true],
+    ["told of the last", [4], true],
+    ["told of them late", [], true],
+    ["kept the last to itself", [3], false],
+    ["kept all to itself", [], false],
+  ])("trusts the end of a stream that %s of the rows that were found", async (how, rung, trusted) => {
+    const { clock, notes, state, made } = follower()
+    state.store = [1, 2]
+    made.connected(false)
+    await clock.advance(0)
+    state.store.push(3, 4)
+    for (const id of rung) made.ring(id)
+    // A look that nobody rang for.
+    made.ring(null)
+    await clock.advance(0)
+    if (how === "told of them late") made.ring(4)
+    await clock.advance(0)
+    made.ended(0)
+    // Started again: another store.
+    state.store = [1]
+    made.connected(false)
+    await clock.advance(0)
+    expect(notes[0]).toMatchObject({ note: "swap_restarted", detail: { tailed: trusted } })
+    expect(notes.slice(1).map(({ note }) => note)).toEqual(trusted ? [] : ["gap_suspected"])
+  })
+
+  it("trusts the end of a stream on which nothing happened, however often it was looked", async () => {
+    const { clock, notes, state, made } = follower()
+    state.store = [1, 2]
+    made.connected(false)
+    await clock.advance(0)
+    made.ring(null)
+    await clock.advance(0)
+    made.ended(0)
+    state.store = []
+    made.connected(false)
+    await clock.advance(0)
+    expect(notes).toMatchObject([{ note: "swap_restarted", detail: { tailed: true } }])
+  })
+
   it("takes pushed rows without asking, but only those that continue what is known", async () => {
     const { clock, ids, reads, state, made } = follower()
     state.store = [1]

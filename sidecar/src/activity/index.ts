@@ -56,6 +56,9 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   let stopped = false
   /** Highest id the engine told of. */
   let told: number | null = null
+  /** Highest id that the stream of this connection spoke of, and highest that was found where it should have spoken. */
+  let heardOf = -1
+  let found = -1
   let wanted = false
   let offered: StoredRow[] = []
   let working: Promise<void> | null = null
@@ -113,8 +116,12 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
   async function pass(): Promise<void> {
     const of = connection
     follow ??= onConnected(await begin(), { unseenLife: true, at: instantOf(clock.now()) })
-    const page = pageOffered(follow) ?? (await read(follow))
+    const offeredPage = pageOffered(follow)
+    const upTo = follow.verified ? (follow.last?.swap_entry_id ?? null) : null
+    const page = offeredPage ?? (await read(follow))
     if (of !== connection || stopped) return
+    const newest = page.rows.at(-1)?.swap_entry_id ?? -1
+    if (upTo !== null && newest > upTo && offeredPage === null) found = Math.max(found, newest)
     options.onRows?.(page.rows)
     const decision = reconcile(follow, page, { now: instantOf(clock.now()), fresh: options.freshEpoch() })
     for (const note of decision.notes) sink.note(note)
@@ -160,6 +167,7 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
       captures.forget()
       online = true
       told = null
+      ;[heardOf, found] = [-1, -1]
       offered = []
       if (follow) follow = onConnected(follow, { unseenLife, at: instantOf(clock.now()) })
       wake()
@@ -170,15 +178,19 @@ export function createActivityFollower(options: ActivityFollowerOptions): Activi
       captures.forget()
       online = false
       const behind = told !== null && told > (follow?.last?.swap_entry_id ?? -1)
-      const complete = working === null && !wanted && !behind
+      // A stream that kept rows to itself may have kept the last ones too.
+      const isUntold = found > heardOf
+      const complete = working === null && !wanted && !behind && !isUntold
       if (follow) follow = onEnded(follow, { complete, inflight, at: instantOf(clock.now()) })
     },
     ring(id) {
       if (id !== null && id > (told ?? -1)) told = id
+      heardOf = Math.max(heardOf, id ?? -1)
       wake()
     },
     offer(rows) {
       if (rows.length === 0) return
+      heardOf = Math.max(heardOf, ...rows.map((row) => row.swap_entry_id))
       // More than a ring holds only gathers while rows cannot be kept: the store is read then.
       offered = offered.length + rows.length > MAX_OFFERED ? [] : [...offered, ...rows]
       wake()

@@ -124,6 +124,22 @@ describe.each(ERAS)("against %s", (_, era) => {
     expect(rig.notes("swap_restarted").length).toBe(era.persistent_store ? 0 : 1)
   })
 
+  it("claims what a stream may have kept to itself at its end, when it kept a row before", async () => {
+    const host = await hostOf(era)
+    const rig = rigOn(host, { speed: 100 })
+    await ask(host)
+    await rig.until("the row", () => rig.rows().length === 1 && rig.told.inflight.at(-1)?.total === 0)
+    host.control.goSilent()
+    host.control.addRow({ model: "small" })
+    await rig.until("the row, by the safety timer", () => rig.rows().length === 2)
+    await host.control.restart({ downMs: 10 })
+    host.control.goSilent(false)
+    await rig.until("connected again", () => rig.notes("engine_connected").length === 2)
+    await ask(host)
+    await rig.until("what came after", () => rig.rows().length === 3)
+    expect(rig.notes("gap_suspected").length).toBe(era.persistent_store ? 0 : 1)
+  })
+
   it("claims what a life in between may have held, which ended before it was connected to", async () => {
     const host = await hostOf(era)
     const clock = manualClock()
